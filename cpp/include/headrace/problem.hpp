@@ -1,0 +1,56 @@
+// The problem: arrays of estimates for a batch of queries, and what may be done.
+//
+// Shapes are written with n queries, k models and S samples. Rows are queries and contiguous.
+// Nothing is owned; the caller keeps the arrays alive and unchanged during a call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace headrace {
+
+// Rows of an array. A stride of zero lets one row serve all queries.
+template <class T>
+struct Rows {
+    const T* data = nullptr;
+    std::size_t stride = 0;  // elements from one row to the next
+
+    const T* operator[](std::size_t row) const { return data + row * stride; }
+    explicit operator bool() const { return data != nullptr; }
+};
+
+// Among tradeoffs within kTieTolerance of the best: the cost that wins.
+enum class Ties : std::uint8_t { kCheapest, kDearest };
+
+inline constexpr double kTieTolerance = 1e-9;
+
+// Most supermodels that an enumerating search visits for one query.
+inline constexpr std::size_t kMaxEnumerated = std::size_t{1} << 20;
+
+inline constexpr std::size_t kMaxModels = 4096;
+
+struct Problem {
+    std::size_t n_queries = 0;
+    std::size_t n_models = 0;   // 1 to kMaxModels
+    std::size_t n_samples = 1;  // 1 where nothing is uncertain
+
+    Rows<double> qualities;           // (n, k), finite
+    Rows<double> costs;               // (n, k), finite, >= 0
+    Rows<double> lambda;              // (n, 1), finite, >= 0: quality for one unit of cost
+    Rows<double> sigmas;              // (n, k) standard deviations >= 0; optional
+    Rows<double> factor;              // (n, k * k) lower Cholesky factors of covariances; optional
+    Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional
+    const double* samples = nullptr;  // (k, S) standardised draws, one row per model; null: none
+
+    std::string_view strategy = "cascade_routing";
+    std::string_view search = "exact";
+    std::size_t max_models = kMaxModels;  // most models in a supermodel (max_depth), >= 1
+    bool fixed_order = false;             // only models after the last one run are candidates
+    Ties ties = Ties::kCheapest;
+
+    std::size_t node_limit = 0;  // of the exact search of one query; 0: none
+    double time_limit = 0.0;     // seconds, of the exact search of one query; 0: none
+};
+
+}  // namespace headrace

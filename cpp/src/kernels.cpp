@@ -1,0 +1,54 @@
+#include "kernels.hpp"
+
+namespace headrace::kernels {
+
+namespace {
+
+double add_lanes(const double* lane) {
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+}  // namespace
+
+double sum(const double* values, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) lane[l] += values[s + l];
+    }
+    return add_lanes(lane);
+}
+
+double excess(const double* x, const double* level, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double above = x[s + l] - level[s + l];
+            lane[l] += above > 0.0 ? above : 0.0;
+        }
+    }
+    return add_lanes(lane);
+}
+
+void raise(double* level, const double* x, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) level[s] = level[s] < x[s] ? x[s] : level[s];
+}
+
+void lower(double* level, const double* x, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) level[s] = x[s] < level[s] ? x[s] : level[s];
+}
+
+void count_above(double* count, const double* x, const double* level, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) count[s] += x[s] > level[s] ? 1.0 : 0.0;
+}
+
+void draw(double* x, double quality, double sigma, const double* z,
+          std::size_t n_samples) noexcept {
+    for (std::size_t s = 0; s < n_samples; ++s) x[s] = quality + sigma * z[s];
+}
+
+void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept {
+    for (std::size_t s = 0; s < n_samples; ++s) x[s] += weight * z[s];
+}
+
+}  // namespace headrace::kernels

@@ -1,0 +1,41 @@
+// Loops over samples. The order of every addition is part of the contract, so that all instruction
+// sets and all backends give the same bits: eight running sums, added in pairs at the end.
+//
+// Rows are padded with zeros to a multiple of kLanes; "length" is the padded length.
+#pragma once
+
+#include <cstddef>
+
+namespace headrace {
+
+inline constexpr std::size_t kLanes = 8;
+
+inline std::size_t padded_length(std::size_t n_samples) {
+    return (n_samples + kLanes - 1) / kLanes * kLanes;
+}
+
+namespace kernels {
+
+// Sum of values[s].
+double sum(const double* values, std::size_t length) noexcept;
+
+// Sum of (x[s] - level[s])+.
+double excess(const double* x, const double* level, std::size_t length) noexcept;
+
+// level[s] = max(level[s], x[s]).
+void raise(double* level, const double* x, std::size_t length) noexcept;
+
+// level[s] = min(level[s], x[s]).
+void lower(double* level, const double* x, std::size_t length) noexcept;
+
+// count[s] += 1 where x[s] > level[s].
+void count_above(double* count, const double* x, const double* level, std::size_t length) noexcept;
+
+// x[s] = quality + sigma * z[s].
+void draw(double* x, double quality, double sigma, const double* z, std::size_t n_samples) noexcept;
+
+// x[s] += weight * z[s].
+void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept;
+
+}  // namespace kernels
+}  // namespace headrace

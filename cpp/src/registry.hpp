@@ -1,0 +1,41 @@
+// The strategies and searches by name. A new one is one file and one row in registry.cpp.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "control.hpp"
+#include "decision.hpp"
+#include "query.hpp"
+
+namespace headrace {
+
+// Decides queries one after the other, on one thread; keeps its memory between them.
+class Decider {
+public:
+    Decider() = default;
+    Decider(const Decider&) = delete;
+    Decider& operator=(const Decider&) = delete;
+    virtual ~Decider() = default;
+
+    // E[max] is taken over draws.
+    virtual bool uses_draws() const { return true; }
+
+    // Models run in the order of their indices.
+    virtual bool in_order() const { return false; }
+
+    virtual void decide(const Query& query, Decision& decision, Control& control) = 0;
+};
+
+// Throws std::invalid_argument for names that nothing is registered under.
+std::unique_ptr<Decider> make_decider(std::string_view strategy, std::string_view search);
+
+// One factory a file.
+std::unique_ptr<Decider> make_routing();
+std::unique_ptr<Decider> make_cascade();
+std::unique_ptr<Decider> make_index();
+std::unique_ptr<Decider> make_exact();
+std::unique_ptr<Decider> make_greedy();
+std::unique_ptr<Decider> make_exhaustive();
+
+}  // namespace headrace

@@ -1,0 +1,11 @@
+"""Model selection for language models: which model runs next, or do we stop?"""
+
+from __future__ import annotations
+
+from headrace._backends import backends
+from headrace._select import batch_select
+from headrace._selection import Selection
+
+__version__ = "0.1.0"
+
+__all__ = ["Selection", "__version__", "backends", "batch_select"]

@@ -1,0 +1,48 @@
+"""The compiled backend: hands the checked arrays to the C++ library."""
+
+from __future__ import annotations
+
+from headrace._problem import Problem
+from headrace._selection import Selection
+
+try:
+    import headrace._core as _core
+except ImportError as error:
+    _missing: str | None = f"the extension module headrace._core cannot be imported: {error}"
+else:
+    _missing = None
+
+
+def available() -> str | None:
+    """Say why the backend cannot run; None: it can."""
+    return _missing
+
+
+def select(problem: Problem, n_threads: int) -> Selection:
+    """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
+    selection = Selection.empty(problem.n_queries, problem.n_models)
+    _core.batch_select(
+        problem.qualities,
+        problem.costs,
+        problem.lambda_,
+        problem.sigmas,
+        problem.factor,
+        problem.ran,
+        problem.samples,
+        problem.strategy,
+        problem.search,
+        problem.max_models,
+        problem.fixed_order,
+        problem.ties,
+        problem.node_limit or 0,
+        problem.time_limit or 0.0,
+        n_threads,
+        selection.next_model,
+        selection.supermodel,
+        selection.tradeoff,
+        selection.quality,
+        selection.cost,
+        selection.upper_bound,
+        selection.optimal,
+    )
+    return selection

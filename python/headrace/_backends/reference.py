@@ -1,0 +1,278 @@
+"""The definition: enumerate, evaluate, compare. The judge of the other backends.
+
+Nothing here is fast on purpose. One function is one sentence of the definition of cascade
+routing (Dekoninck, Baader and Vechev, ICML 2025) or of the index rule (Weitzman, 1979).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import combinations
+
+import numpy as np
+
+from headrace._problem import MAX_ENUMERATED, TIE_TOLERANCE, Floats, Problem
+from headrace._reservation import expected_excess, reservation_value
+from headrace._selection import Selection
+
+LANES = 8
+
+Models = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One row of a problem."""
+
+    qualities: Floats
+    costs: Floats
+    lambda_: float
+    sigmas: Floats | None
+    draws: Floats
+    """Draws of each model's quality, shape (k, S)."""
+    ran: Models
+    candidates: Models
+    """Models that may run next: not run and, in a fixed order, after the last one run."""
+    max_models: int
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a query may do: run ``models``, all of which contain what has run."""
+
+    models: Models
+    value: float
+    """What is compared: a tradeoff, or a reservation value."""
+    quality: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The chosen option, and a value that no other exceeds but for rounding."""
+
+    option: Option
+    upper_bound: float
+
+
+def available() -> str | None:
+    """Say why the backend cannot run; None: it can."""
+    return None
+
+
+def select(problem: Problem, n_threads: int) -> Selection:
+    """Decide query by query; ``n_threads`` changes nothing here."""
+    del n_threads
+    if problem.node_limit is not None or problem.time_limit is not None:
+        raise ValueError(
+            "backend 'reference' enumerates every supermodel and cannot stop early: leave out "
+            "node_limit and time_limit, or use backend 'cpp' or 'numba'"
+        )
+    selection = Selection.empty(problem.n_queries, problem.n_models)
+    for row in range(problem.n_queries):
+        query = query_of(problem, row)
+        decision = decide(problem, query)
+        option = decision.option
+        allowance = rounding_allowance(query)
+        selection.next_model[row] = next_model(problem, query, option)
+        selection.supermodel[row, list(option.models)] = True
+        selection.quality[row] = option.quality
+        selection.cost[row] = option.cost
+        selection.tradeoff[row] = option.quality - query.lambda_ * option.cost
+        selection.upper_bound[row] = decision.upper_bound + allowance
+        selection.optimal[row] = (
+            problem.search != "greedy"
+            or problem.strategy != "cascade_routing"
+            or decision.upper_bound - option.value <= TIE_TOLERANCE + allowance
+        )
+    return selection
+
+
+def query_of(problem: Problem, row: int) -> Query:
+    """Take one row of the problem; arrays of one row serve all queries."""
+
+    def own(array: Floats) -> Floats:
+        result: Floats = array[row if array.shape[0] == problem.n_queries else 0]
+        return result
+
+    models = range(problem.n_models)
+    ran = () if problem.ran is None else tuple(int(i) for i in np.flatnonzero(problem.ran[row]))
+    first = ran[-1] + 1 if problem.fixed_order and ran else 0
+    sigmas = None if problem.sigmas is None else own(problem.sigmas)
+    factor = None if problem.factor is None else own(problem.factor)
+    qualities = problem.qualities[row]
+    return Query(
+        qualities=qualities,
+        costs=own(problem.costs),
+        lambda_=float(problem.lambda_[row if len(problem.lambda_) > 1 else 0]),
+        sigmas=sigmas,
+        draws=draws(qualities, sigmas, factor, problem.samples),
+        ran=ran,
+        candidates=tuple(i for i in models if i not in ran and i >= first),
+        max_models=problem.max_models,
+    )
+
+
+def draws(
+    qualities: Floats, sigmas: Floats | None, factor: Floats | None, samples: Floats | None
+) -> Floats:
+    """Draws of every model's quality, shape (k, S): ``q + sigma z``, or ``q + L z``."""
+    if samples is None:
+        return qualities[:, None]
+    if factor is not None:
+        correlated = np.zeros_like(samples)
+        for i in range(len(qualities)):
+            for j in range(i + 1):
+                correlated[i] += factor[i, j] * samples[j]
+        return qualities[:, None] + correlated
+    assert sigmas is not None
+    return qualities[:, None] + sigmas[:, None] * samples
+
+
+def mean(values: Floats) -> float:
+    """Average over samples. Eight running sums fix the order of addition for all backends."""
+    padded = np.zeros(-(-len(values) // LANES) * LANES)
+    padded[: len(values)] = values
+    lane = reduce(np.add, padded.reshape(-1, LANES), np.zeros(LANES))
+    total = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + (
+        (lane[4] + lane[5]) + (lane[6] + lane[7])
+    )
+    return float(total / len(values))
+
+
+def cost_of(query: Query, models: Models) -> float:
+    """Cost still to be paid. Adding from the cheapest up makes it independent of the order."""
+    return reduce(float.__add__, sorted(float(query.costs[i]) for i in models), 0.0)
+
+
+def supermodel(query: Query, new: Models) -> Option:
+    """Evaluate the supermodel that adds ``new`` to what has run: E[max] - lambda cost."""
+    models = tuple(sorted(query.ran + new))
+    quality = mean(query.draws[list(models)].max(axis=0))
+    cost = cost_of(query, new)
+    return Option(models, quality - query.lambda_ * cost, quality, cost)
+
+
+def routing(query: Query) -> Iterator[Option]:
+    """One model, by its estimate; once a model has run, stop."""
+    if query.ran:
+        best = float(query.qualities[list(query.ran)].max())
+        yield Option(query.ran, best, best, 0.0)
+        return
+    for i in query.candidates:
+        quality, cost = float(query.qualities[i]), float(query.costs[i])
+        yield Option((i,), quality - query.lambda_ * cost, quality, cost)
+
+
+def cascade(query: Query) -> Iterator[Option]:
+    """What has run, or a prefix of the models that contains it."""
+    if query.ran:
+        yield supermodel(query, ())
+    for length in range(1, min(len(query.qualities), query.max_models) + 1):
+        prefix = set(range(length))
+        if prefix.issuperset(query.ran) and len(query.ran) < length:
+            yield supermodel(query, tuple(sorted(prefix.difference(query.ran))))
+
+
+def cascade_routing(query: Query, max_new: int) -> Iterator[Option]:
+    """What has run, with any ``max_new`` candidates at the most."""
+    most = min(max_new, query.max_models - len(query.ran), len(query.candidates))
+    for size in range(0 if query.ran else 1, max(most, 0) + 1):
+        for new in combinations(query.candidates, size):
+            yield supermodel(query, new)
+
+
+def index(query: Query) -> Iterator[Option]:
+    """Stop, or run a model; the value of running is the model's reservation value."""
+    best = max((float(query.qualities[i]) for i in query.ran), default=-math.inf)
+    if query.ran:
+        yield Option(query.ran, best, best, 0.0)
+    for i in query.candidates:
+        quality, cost = float(query.qualities[i]), float(query.costs[i])
+        sigma = 0.0 if query.sigmas is None else float(query.sigmas[i])
+        value = reservation_value(quality, sigma, query.lambda_ * cost)
+        if query.ran:
+            quality = best + expected_excess(quality, sigma, best)
+        yield Option(tuple(sorted((*query.ran, i))), value, quality, cost)
+
+
+def decide(problem: Problem, query: Query) -> Decision:
+    """Choose among the options of the strategy."""
+    if problem.strategy == "cascade_routing":
+        greedy = problem.search == "greedy"
+        if not greedy:
+            refuse_too_many(query)
+        options = list(cascade_routing(query, 1 if greedy else len(query.candidates)))
+    else:
+        options = list(OPTIONS[problem.strategy](query))
+    chosen = tie_winner(options, problem.ties)
+    if problem.strategy == "cascade_routing" and problem.search == "greedy":
+        return Decision(chosen, supermodel_bound(query, chosen))
+    return Decision(chosen, max(option.value for option in options))
+
+
+OPTIONS: dict[str, Callable[[Query], Iterator[Option]]] = {
+    "routing": routing,
+    "cascade": cascade,
+    "index": index,
+}
+
+
+def tie_winner(options: list[Option], ties: str) -> Option:
+    """Among the best within the tolerance: by cost, then fewest models, then lowest indices."""
+    best = max(option.value for option in options)
+    sign = 1.0 if ties == "cheapest" else -1.0
+    return min(
+        (option for option in options if option.value >= best - TIE_TOLERANCE),
+        key=lambda option: (sign * option.cost, len(option.models), option.models),
+    )
+
+
+def next_model(problem: Problem, query: Query, option: Option) -> int:
+    """The cheapest model of the choice that has not run; in a fixed order, the first."""
+    new = [i for i in option.models if i not in query.ran]
+    if problem.fixed_order or problem.strategy == "cascade":
+        return min(new, default=-1)
+    return min(new, key=lambda i: (query.costs[i], i), default=-1)
+
+
+def supermodel_bound(query: Query, chosen: Option) -> float:
+    """Bound every supermodel's tradeoff from above, whatever was chosen.
+
+    With ``v`` the best draw of the chosen set, E[max over M] <= mean(v) + the sum over the models
+    added of mean((x - v)+): the dual of facility location (Erlenkotter, 1978).
+    """
+    v = query.draws[list(chosen.models)].max(axis=0)
+    gains = sorted(
+        (
+            mean(np.maximum(query.draws[i] - v, 0.0)) - query.lambda_ * float(query.costs[i])
+            for i in query.candidates
+        ),
+        reverse=True,
+    )
+    slots = max(query.max_models - len(query.ran), 0)
+    return mean(v) + math.fsum(gain for gain in gains[:slots] if gain > 0.0)
+
+
+def rounding_allowance(query: Query) -> float:
+    """Bound the rounding error of a tradeoff, whatever the order of addition."""
+    k, n_samples = query.draws.shape
+    largest = float(np.abs(query.draws).max())
+    paid = query.lambda_ * math.fsum(float(query.costs[i]) for i in query.candidates)
+    epsilon = float(np.finfo(np.float64).eps)
+    return epsilon * float(n_samples + k + 8) * (largest + paid)
+
+
+def refuse_too_many(query: Query) -> None:
+    """Refuse an enumeration that would not end."""
+    most = min(query.max_models - len(query.ran), len(query.candidates))
+    count = sum(map(partial(math.comb, len(query.candidates)), range(max(most, 0) + 1)))
+    if count > MAX_ENUMERATED:
+        raise ValueError(
+            f"enumerating {count} supermodels of {len(query.candidates)} candidate models would "
+            f"take too long (at most {MAX_ENUMERATED}): use search='exact' on backend 'cpp' or "
+            f"'numba', or a lower max_depth"
+        )

@@ -1,0 +1,261 @@
+"""The one place that checks what a user passes, before any work.
+
+Value and shape faults raise ``ValueError``, faults of type ``TypeError``; the message says what
+was expected, what was given and at which index.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from headrace._covariance import lower_cholesky
+from headrace._options import SEARCHES, STRATEGIES, TIES
+from headrace._problem import Bools, Floats, Problem
+from headrace._samples import standard_normal_samples
+
+MAX_MODELS = 4096
+MAX_SAMPLES = 2**16
+LARGEST = 1e100
+"""Magnitudes beyond this could overflow a sum."""
+LARGEST_BYTES = 2**63 - 1
+
+
+def check_name(what: str, given: object, valid: Iterable[str]) -> str:
+    """Return the name if it is valid, else say which are."""
+    names = list(valid)
+    if not isinstance(given, str):
+        raise TypeError(f"{what} must be one of {names}, got {given!r}")
+    if given not in names:
+        raise ValueError(f"unknown {what} {given!r}: choose one of {names}")
+    return given
+
+
+def check_integer(what: str, given: object, lowest: int) -> int:
+    """Return an integer not below ``lowest``."""
+    if isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{what} must be an integer, got {given!r}")
+    try:
+        value = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} must be an integer, got {given!r}") from None
+    if value < lowest:
+        raise ValueError(f"{what} must be at least {lowest}, got {value}")
+    return value
+
+
+def check_flag(what: str, given: object) -> bool:
+    """Return a bool; nothing else counts as one."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{what} must be True or False, got {given!r}")
+    return bool(given)
+
+
+def as_array(what: str, given: ArrayLike) -> NDArray[np.generic]:
+    """Make an array without converting its numbers."""
+    if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
+        where = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(given))[0])
+        raise ValueError(f"{what} has a masked entry at index {where}: fill it first")
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"{what} is not an array of numbers: {error}") from None
+
+
+def check_size(what: str, *factors: int) -> None:
+    """Refuse sizes whose product overflows."""
+    if math.prod(factors) * 8 > LARGEST_BYTES:
+        raise ValueError(f"{what} of shape {factors} is too large to address")
+
+
+def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
+    """Return finite C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
+    array = as_array(what, given)
+    if array.dtype.kind not in "iuf" or not np.can_cast(array.dtype, np.float64, "safe"):
+        raise TypeError(
+            f"{what} must hold real numbers that float64 represents "
+            f"(float16 to float64, or integers), got dtype {array.dtype}"
+        )
+    if array.shape not in shapes.values():
+        expected = " or ".join(f"{name} = {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{what} must have shape {expected}, got {array.shape}")
+    check_size(what, *array.shape)
+    floats: Floats = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    refuse_where(what, floats, ~np.isfinite(floats), "must be finite")
+    refuse_where(
+        what, floats, np.abs(floats) > LARGEST, f"must not exceed {LARGEST:g} in magnitude"
+    )
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        refuse_where(what, array, np.abs(floats) >= 2.0**53, "must be exact in float64")
+    return floats
+
+
+def refuse_where(
+    what: str, array: NDArray[np.generic], faulty: NDArray[np.bool_], rule: str
+) -> None:
+    """Raise with the first faulty index, if any."""
+    if not faulty.any():
+        return
+    where = tuple(int(i) for i in np.argwhere(faulty)[0])
+    at = f" at index {where if len(where) != 1 else where[0]}" if where else ""
+    raise ValueError(f"{what} {rule}, got {array[where]}{at}")
+
+
+def check_not_negative(what: str, floats: Floats) -> Floats:
+    """Refuse negative entries."""
+    refuse_where(what, floats, floats < 0.0, "must not be negative")
+    return floats
+
+
+def check_ran(given: ArrayLike, n: int, k: int) -> Bools:
+    """Return the run models, at least one model left to run in every row."""
+    array = as_array("ran", given)
+    if array.dtype != np.bool_:
+        raise TypeError(f"ran must be of dtype bool, got dtype {array.dtype}")
+    if array.shape != (n, k):
+        raise ValueError(f"ran must have shape (n, k) = {(n, k)}, got {array.shape}")
+    ran: Bools = np.ascontiguousarray(array)
+    full = np.flatnonzero(ran.all(axis=1))
+    if len(full):
+        raise ValueError(
+            f"ran: all {k} models have run in row {int(full[0])}, so there is nothing to decide"
+        )
+    return ran
+
+
+def check_factor(given: ArrayLike, n: int, k: int) -> Floats:
+    """Return the lower Cholesky factor of the covariance, shape (n, k, k) or (1, k, k)."""
+    covariance = check_floats("covariance", given, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
+    return lower_cholesky(covariance.reshape(-1, k, k))
+
+
+def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: int) -> Floats:
+    """Return the user's standardised draws, or draw them."""
+    count = check_integer("n_samples", n_samples, 1)
+    seed = check_integer("seed", seed, 0)
+    if given is not None:
+        array = as_array("samples", given)
+        if array.ndim != 2 or array.shape[0] != k or not 1 <= array.shape[1] <= MAX_SAMPLES:
+            raise ValueError(
+                f"samples must have shape (k, S) = ({k}, 1 to {MAX_SAMPLES}), got {array.shape}"
+            )
+        return check_floats("samples", array, {"(k, S)": array.shape})
+    if count & (count - 1) or count > MAX_SAMPLES:
+        raise ValueError(f"n_samples must be a power of two up to {MAX_SAMPLES}, got {count}")
+    return standard_normal_samples(k, count, seed)
+
+
+def check_limits(
+    node_limit: int | None, time_limit: float | None, search: str
+) -> tuple[int | None, float | None]:
+    """Return the limits of an anytime search."""
+    if node_limit is not None:
+        node_limit = check_integer("node_limit", node_limit, 1)
+    if time_limit is not None:
+        time_limit = float(check_floats("time_limit", time_limit, {"()": ()}))
+        if time_limit <= 0.0:
+            raise ValueError(f"time_limit must be above 0 seconds, got {time_limit}")
+    if search == "exhaustive" and (node_limit is not None or time_limit is not None):
+        raise ValueError(
+            "search='exhaustive' visits every supermodel: node_limit and time_limit are for "
+            "search='exact'"
+        )
+    return node_limit, time_limit
+
+
+def check_threads(n_threads: int | None) -> int:
+    """Return the number of threads; None means the CPUs that the process may use."""
+    if n_threads is not None:
+        return check_integer("n_threads", n_threads, 1)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_problem(
+    qualities: ArrayLike,
+    costs: ArrayLike,
+    lambda_: ArrayLike,
+    *,
+    sigmas: ArrayLike | None,
+    covariance: ArrayLike | None,
+    ran: ArrayLike | None,
+    strategy: str,
+    search: str,
+    max_depth: int | None,
+    fixed_order: bool,
+    ties: str,
+    n_samples: int,
+    seed: int,
+    samples: ArrayLike | None,
+    node_limit: int | None,
+    time_limit: float | None,
+) -> Problem:
+    """Check the arguments of :func:`headrace.batch_select`, in the order of its signature."""
+    shape = as_array("qualities", qualities).shape
+    if len(shape) != 2:
+        raise ValueError(f"qualities must have shape (n, k), got {shape}")
+    n, k = shape
+    if k < 1 or k > MAX_MODELS:
+        raise ValueError(f"qualities must have 1 to {MAX_MODELS} models (columns), got {k}")
+    check_size("qualities", n, k)
+    q = check_floats("qualities", qualities, {"(n, k)": (n, k)})
+    c = check_not_negative(
+        "costs", check_floats("costs", costs, {"(n, k)": (n, k), "(k,)": (k,)})
+    ).reshape(-1, k)
+    price = check_not_negative(
+        "lambda_", check_floats("lambda_", lambda_, {"a number": (), "(n,)": (n,)})
+    ).reshape(-1)
+
+    rules = STRATEGIES[check_name("strategy", strategy, STRATEGIES)]
+    check_name("search", search, SEARCHES)
+    check_name("ties", ties, TIES)
+    if sigmas is not None and covariance is not None:
+        raise ValueError("sigmas and covariance exclude each other: give one of them")
+    if rules.adaptive and covariance is not None:
+        raise ValueError(
+            f"strategy={strategy!r} needs independent estimates: give sigmas, not a covariance"
+        )
+    sd = None
+    if sigmas is not None:
+        sd = check_not_negative(
+            "sigmas", check_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
+        ).reshape(-1, k)
+    factor = None if covariance is None else check_factor(covariance, n, k)
+    has_run = None if ran is None else check_ran(ran, n, k)
+
+    if max_depth is not None:
+        max_depth = check_integer("max_depth", max_depth, 1)
+        if rules.adaptive:
+            raise ValueError(
+                f"strategy={strategy!r} explores cheap models first and must not be combined "
+                f"with max_depth, got {max_depth}"
+            )
+    fixed_order = check_flag("fixed_order", fixed_order)
+    if rules.adaptive and fixed_order:
+        raise ValueError(f"strategy={strategy!r} finds its own order: leave out fixed_order")
+    drawn = check_samples(samples, n_samples, seed, k)
+    uncertain = rules.uses_samples and (sd is not None or factor is not None)
+    node_limit, time_limit = check_limits(node_limit, time_limit, search)
+
+    return Problem(
+        qualities=q,
+        costs=c,
+        lambda_=price,
+        sigmas=sd,
+        factor=factor,
+        ran=has_run,
+        samples=drawn if uncertain else None,
+        strategy=strategy,
+        search=search,
+        max_models=k if max_depth is None else min(max_depth, k),
+        fixed_order=fixed_order,
+        ties=ties,
+        node_limit=node_limit,
+        time_limit=time_limit,
+    )
