@@ -114,7 +114,7 @@ def batch_select(
     --------
     >>> import headrace as hr
     >>> selection = hr.batch_select(
-    ...     [[0.6, 0.8, 0.9], [0.3, 0.9, 0.5]], [1.0, 2.0, 9.0], 0.05, sigmas=[0.2, 0.1, 0.1]
+    ...     [[0.7, 0.8, 0.9], [0.3, 0.9, 0.5]], [1.0, 2.0, 9.0], 0.03, sigmas=[0.2, 0.1, 0.1]
     ... )
     >>> selection.next_model
     array([0, 1])

@@ -1,0 +1,26 @@
+"""Hypothesis profiles, and one run of a test for every backend and plan."""
+
+from __future__ import annotations
+
+import os
+
+import headrace
+import pytest
+from cases import PLANS
+from hypothesis import settings
+from strategies import register_profiles
+
+register_profiles()
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Fill in the arguments ``backend`` and ``plan`` (a strategy with its search)."""
+    if "backend" in metafunc.fixturenames:
+        backends = [
+            pytest.param(name, marks=[pytest.mark.skip(reason)] if reason else [])
+            for name, reason in headrace.backends().items()
+        ]
+        metafunc.parametrize("backend", backends)
+    if "plan" in metafunc.fixturenames:
+        metafunc.parametrize("plan", PLANS, ids=["-".join(plan) for plan in PLANS])

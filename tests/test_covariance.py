@@ -1,0 +1,194 @@
+"""Cholesky factors: right, defined for singular matrices, the same bits in every batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from headrace import _covariance
+from headrace._covariance import lower_cholesky
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def random_covariance(seed: int, n_models: int, rank: int) -> Floats:
+    """A covariance of the given rank whose standard deviations differ by orders of magnitude."""
+    generator = np.random.default_rng(seed)
+    loadings = generator.normal(size=(n_models, rank))
+    loadings *= np.exp(generator.normal(scale=3.0, size=(n_models, 1)))
+    covariance = loadings @ loadings.T
+    return (covariance + covariance.T) / 2
+
+
+def largest_residual(covariance: Floats, factor: Floats) -> float:
+    """Largest |A - L L^T| relative to sqrt(A_ii A_jj)."""
+    residual = np.abs(covariance - factor @ factor.T)
+    deviation = np.sqrt(np.diagonal(covariance))
+    scale = np.outer(deviation, deviation)
+    assert not residual[scale == 0.0].any()
+    return float((residual / np.where(scale > 0.0, scale, 1.0)).max())
+
+
+@pytest.mark.parametrize("n_models", [1, 2, 3, 11, 40])
+def test_equals_numpy_when_well_conditioned(n_models: int) -> None:
+    covariance = random_covariance(0, n_models, 3 * n_models)[None]
+    factor = lower_cholesky(covariance)
+    expected = np.linalg.cholesky(covariance)
+    deviation = np.sqrt(np.diagonal(covariance[0]))[:, None]
+    np.testing.assert_allclose(factor / deviation, expected / deviation, rtol=0, atol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.data())
+def test_any_rank_reproduces_the_matrix(seed: int, n_models: int, data: st.DataObject) -> None:
+    rank = data.draw(st.integers(0, n_models))
+    covariance = random_covariance(seed, n_models, rank)
+    (factor,) = lower_cholesky(covariance[None])
+    assert largest_residual(covariance, factor) <= 1e-8
+    assert not np.triu(factor, 1).any()
+    assert (np.diagonal(factor) >= 0.0).all()
+
+
+@pytest.mark.parametrize("rank", [1, 30, 59])
+def test_large_singular_matrix(rank: int) -> None:
+    covariance = random_covariance(1, 60, rank)
+    (factor,) = lower_cholesky(covariance[None])
+    assert largest_residual(covariance, factor) <= 1e-8
+
+
+def test_singular_matrix_with_a_leading_block_of_bad_condition() -> None:
+    generator = np.random.default_rng(7)
+    loadings = generator.normal(size=(20, 13, 11))
+    loadings[:, 10] = loadings[:, 9] + 1e-6 * loadings[:, 10]
+    for matrix in loadings @ loadings.swapaxes(1, 2):
+        (factor,) = lower_cholesky(((matrix + matrix.T) / 2)[None])
+        assert largest_residual(matrix, factor) <= 1e-8
+
+
+def test_sample_covariance_of_few_observations() -> None:
+    observations = np.random.default_rng(2).normal(size=(5, 20))
+    covariance = np.cov(observations, rowvar=False)
+    (factor,) = lower_cholesky(covariance[None])
+    assert largest_residual(covariance, factor) <= 1e-8
+
+
+def test_zero_matrix() -> None:
+    np.testing.assert_array_equal(lower_cholesky(np.zeros((2, 3, 3))), np.zeros((2, 3, 3)))
+
+
+def test_known_models_have_zero_rows() -> None:
+    covariance = np.array([[[0.0, 0.0, 0.0], [0.0, 4.0, 2.0], [0.0, 2.0, 5.0]]])
+    expected = [[[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 1.0, 2.0]]]
+    np.testing.assert_array_equal(lower_cholesky(covariance), expected)
+
+
+def test_models_that_move_together() -> None:
+    covariance = np.array([[[9.0, 9.0, -3.0], [9.0, 9.0, -3.0], [-3.0, -3.0, 5.0]]])
+    expected = [[[3.0, 0.0, 0.0], [3.0, 0.0, 0.0], [-1.0, 0.0, 2.0]]]
+    np.testing.assert_array_equal(lower_cholesky(covariance), expected)
+
+
+def test_small_variances_are_not_rounding() -> None:
+    deviations = np.array([1.0, 1e-9, 1e9, 1e-30])
+    factor = lower_cholesky(np.diag(deviations**2)[None])
+    np.testing.assert_allclose(factor[0], np.diag(deviations), rtol=1e-15)
+
+
+def test_close_models_keep_their_difference() -> None:
+    covariance = np.array([[[1.0, 1.0 - 1e-9], [1.0 - 1e-9, 1.0]]])
+    factor = lower_cholesky(covariance)
+    np.testing.assert_allclose(factor[0, 1, 1], np.sqrt(2e-9), rtol=1e-6)
+
+
+@pytest.mark.parametrize("variance", [1e-25, 1e-40, 0.0, -1e-20])
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2], [1, 2, 0]])
+def test_rounding_in_a_variance_of_zero(variance: float, order: list[int]) -> None:
+    covariance = np.array([[variance, 1e-17, -1e-17], [1e-17, 1.0, 0.5], [-1e-17, 0.5, 1.0]])
+    covariance = covariance[np.ix_(order, order)]
+    (factor,) = lower_cholesky(covariance[None])
+    np.testing.assert_allclose(factor @ factor.T, covariance, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e200])
+def test_extreme_units(scale: float) -> None:
+    covariance = random_covariance(3, 6, 4)
+    covariance /= np.abs(covariance).max()
+    (factor,) = lower_cholesky(scale * covariance[None])
+    assert largest_residual(covariance, factor / np.sqrt(scale)) <= 1e-8
+
+
+@pytest.mark.parametrize(("n_matrices", "n_models"), [(7, 4), (600, 11), (3, 150)])
+def test_batch_equals_one_by_one(n_matrices: int, n_models: int) -> None:
+    covariance = np.stack(
+        [random_covariance(seed, n_models, 1 + seed % n_models) for seed in range(n_matrices)]
+    )
+    batch = lower_cholesky(covariance)
+    for matrix, factor in zip(covariance, batch, strict=True):
+        assert lower_cholesky(matrix[None])[0].tobytes() == factor.tobytes()
+
+
+def test_chunks_change_no_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    covariance = np.stack([random_covariance(seed, 5, 3) for seed in range(20)])
+    whole = lower_cholesky(covariance)
+    monkeypatch.setattr(_covariance, "CHUNK_ENTRIES", 75)
+    assert lower_cholesky(covariance).tobytes() == whole.tobytes()
+
+
+def test_input_is_kept() -> None:
+    covariance = random_covariance(0, 4, 4)[None]
+    covariance.setflags(write=False)
+    lower_cholesky(covariance)
+
+
+def test_empty_batch() -> None:
+    assert lower_cholesky(np.empty((0, 3, 3))).shape == (0, 3, 3)
+
+
+NOT_SEMIDEFINITE = [
+    [[-1.0]],
+    [[1.0, 0.0], [0.0, -1e-6]],
+    [[1.0, 2.0], [2.0, 1.0]],
+    [[0.0, 1e-3], [1e-3, 1.0]],
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 1e-3], [0.0, 1e-3, 1.0]],
+    [[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]],
+    [[1e-12, 2e-12], [2e-12, 1e-12]],
+]
+
+
+@pytest.mark.parametrize("rows", NOT_SEMIDEFINITE)
+def test_not_semidefinite(rows: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match=r"covariance must be positive semi-definite.* -"):
+        lower_cholesky(np.array([rows]))
+
+
+@pytest.mark.parametrize("index", [0, 5, 4999])
+def test_faulty_matrix_is_named(index: int) -> None:
+    covariance = np.tile(np.eye(3), (5000, 1, 1))
+    covariance[index:, 2, 2] = -1.0
+    with pytest.raises(ValueError, match=rf"covariance\[{index}\] .* eigenvalue of -1$"):
+        lower_cholesky(covariance)
+
+
+def test_first_fault_is_named_whatever_it_is() -> None:
+    covariance = np.tile(np.eye(2), (4, 1, 1))
+    covariance[1, 0, 0] = -1.0
+    covariance[2, 0, 1] = 0.5
+    with pytest.raises(ValueError, match=r"covariance\[1\] must be positive semi-definite"):
+        lower_cholesky(covariance)
+
+
+def test_asymmetric() -> None:
+    covariance = np.tile(np.eye(3), (2, 1, 1))
+    covariance[1, 0, 2] = 0.25
+    message = r"covariance\[1\] must be symmetric, got 0.25 at \(0, 2\) and 0.0 at \(2, 0\)"
+    with pytest.raises(ValueError, match=message):
+        lower_cholesky(covariance)
+
+
+def test_asymmetry_at_rounding_level_is_accepted() -> None:
+    covariance = np.array([[[1.0, 0.5], [0.5 + 1e-12, 1.0]]])
+    lower_cholesky(covariance)
+    covariance[0, 1, 0] += 1e-9
+    with pytest.raises(ValueError, match="covariance must be symmetric"):
+        lower_cholesky(covariance)
