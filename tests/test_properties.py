@@ -98,6 +98,24 @@ def test_free_useless_models_are_left_out(backend: str, plan: Plan) -> None:
     assert members(select(case.planned(*plan), backend), 0) == {0}
 
 
+@pytest.mark.parametrize("search", ["exact", "exhaustive"])
+@pytest.mark.parametrize("ties", ["cheapest", "dearest"])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [1, 0, 3, 2], [3, 1, 2, 0], [0, 1, 3, 2]])
+def test_ties_end_with_the_lexicographic_order(
+    order: list[int], ties: str, search: str, backend: str
+) -> None:
+    # Of the pairs, {0, 3} and {1, 2} alone are good in every sample, at the same cost.
+    good = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 1]], dtype=np.float64)
+    case = Case(
+        np.zeros((1, 4)), np.full(4, 0.125), np.array(1.0), np.ones(4), samples=good, ties=ties
+    ).models(order)
+    pairs = [{order.index(0), order.index(3)}, {order.index(1), order.index(2)}]
+    selection = select(case.changed(search=search), backend)
+    assert members(selection, 0) == min(pairs, key=sorted)
+    assert selection.next_model[0] == 0
+    assert selection.tradeoff[0] == 0.75
+
+
 @given(case=cases(on_grid=True, covariances=False), shift=st.integers(-256, 256))
 def test_a_constant_added_to_all_qualities(
     case: Case, shift: int, backend: str, plan: Plan

@@ -1,0 +1,1 @@
+"""A demonstration that needs no data: simulate a workload, run the strategies, report."""
