@@ -34,6 +34,7 @@ void check(const Problem& p, const Selection& s) {
     require(p.max_models >= 1, "max_models must be at least 1");
     product(p.n_queries, p.n_models);
     product(p.n_models, padded_length(p.n_samples));
+    if (p.n_queries == 0) return;
     require(p.qualities && p.costs && p.lambda, "qualities, costs and lambda are required");
     require(!(p.sigmas && p.factor), "sigmas and factor exclude each other");
     require(p.samples == nullptr || p.sigmas || p.factor, "samples need sigmas or a factor");

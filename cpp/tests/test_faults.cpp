@@ -1,0 +1,52 @@
+// What the library refuses before any work, and what is empty but valid.
+#include <functional>
+#include <limits>
+
+#include "check.hpp"
+#include "problems.hpp"
+
+namespace {
+
+void refused(const std::function<void(headrace::Problem&, headrace::Selection&)>& spoil,
+             const char* message) {
+    OwnedProblem owned(0, 3, 4, 8, false);
+    Answer answer{3, 4};
+    headrace::Selection view = answer.view();
+    spoil(owned.problem, view);
+    CHECK_THROWS(headrace::batch_select(owned.problem, view, {}), std::invalid_argument, message);
+    CHECK_EQUAL(answer.next_model[0], -7);
+}
+
+}  // namespace
+
+int main() {
+    using headrace::Problem;
+    using headrace::Selection;
+    constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max() / 4;
+
+    refused([](Problem& p, Selection&) { p.n_models = 0; }, "n_models");
+    refused([](Problem& p, Selection&) { p.n_models = 4097; }, "n_models");
+    refused([](Problem& p, Selection&) { p.n_samples = 0; }, "n_samples");
+    refused([](Problem& p, Selection&) { p.max_models = 0; }, "max_models");
+    refused([](Problem& p, Selection&) { p.n_queries = kHuge; }, "overflows");
+    refused([](Problem& p, Selection&) { p.n_samples = kHuge; }, "overflows");
+    refused([](Problem& p, Selection&) { p.qualities = {}; }, "required");
+    refused([](Problem& p, Selection&) { p.costs = {}; }, "required");
+    refused([](Problem& p, Selection&) { p.lambda = {}; }, "required");
+    refused([](Problem& p, Selection&) { p.factor = p.sigmas; }, "exclude");
+    refused([](Problem& p, Selection&) { p.sigmas = {}; }, "samples need");
+    refused([](Problem& p, Selection&) { p.samples = nullptr; }, "n_samples must be 1");
+    refused([](Problem&, Selection& s) { s.optimal = nullptr; }, "selection");
+    refused([](Problem& p, Selection&) { p.strategy = "rooting"; }, "unknown strategy rooting");
+    refused([](Problem& p, Selection&) { p.search = "exactly"; }, "unknown search exactly");
+    const bool all_run[4] = {true, true, true, true};
+    refused([&](Problem& p, Selection&) { p.ran = {all_run, 0}; }, "all models");
+
+    OwnedProblem large(0, 1, 60, 8, false);
+    CHECK_THROWS(large.solve("cascade_routing", "exhaustive"), std::domain_error, "exact");
+
+    OwnedProblem none(0, 3, 4, 8, false);
+    none.problem.n_queries = 0;
+    CHECK_EQUAL(none.solve("cascade_routing", "exact").next_model.size(), 0U);
+    return check::report();
+}
