@@ -1,53 +1,64 @@
-"""The command ``python -m headrace demo``."""
+"""The demo from the first draw to the picture."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-import numpy as np
+from headrace._demo.report import PER, draw, format_table
+from headrace._demo.rollout import STRATEGIES, interpolate_models, prices, sweep
+from headrace._demo.workload import MODELS, NOISE, simulate
 
-from headrace import backends
-from headrace._demo import report
-from headrace._demo.rollout import Outcome, run
-from headrace._demo.workload import simulate
-from headrace._options import STRATEGIES
-
-BUDGET = 0.0005
-"""Mean USD per query at which the table compares: twice a small model, a seventh of the largest."""
+BUDGET_SHARE = 0.2
+"""The budget of the table, as a share of the dearest model's cost."""
 
 
-def demo(
-    n_queries: int, noise: str, seed: int, n_lambdas: int, output: Path, backend: str | None
-) -> int:
-    """Simulate, run every strategy over a range of lambda, print the table, draw the picture."""
-    try:
-        import matplotlib  # noqa: F401
-        from tqdm import tqdm
-    except ImportError as error:
-        print(f'The demo needs {error.name}: pip install "headrace[demo]"', file=sys.stderr)
-        return 2
-    name = backend or os.environ.get("HEADRACE_BACKEND") or None
-    name = name or next(name for name, reason in backends().items() if reason is None)
+def run_demo(
+    *, n_queries: int, noise: str, seed: int, n_lambdas: int, output: Path, backend: str
+) -> None:
+    """Simulate, sweep every strategy, print the table and save the picture.
 
-    workload = simulate(n_queries, noise, seed)
-    lambdas = np.geomspace(5e3, 5.0, n_lambdas)
-    curves: dict[str, list[Outcome]] = {strategy: [] for strategy in STRATEGIES}
-    run(simulate(1, noise, seed), "routing", 1.0, name)  # compile, where the backend does so
-    with tqdm(total=len(curves) * len(lambdas), unit="run", leave=False) as progress:
-        for strategy, curve in curves.items():
-            progress.set_description(strategy)
-            for lambda_ in lambdas:
-                curve.append(run(workload, strategy, float(lambda_), name))
-                progress.update()
+    Parameters
+    ----------
+    n_queries : int
+        Number of queries.
+    noise : str
+        A key of `NOISE`.
+    seed : int
+        Seed of the workload.
+    n_lambdas : int
+        Number of prices that each strategy tries.
+    output : Path
+        Where the picture goes; the ending says the format.
+    backend : str
+        What decides.
 
-    print(report.table(curves, BUDGET, name))
+    Raises
+    ------
+    OSError
+        The picture cannot be written; the table has been printed by then.
+    """
+    from tqdm import tqdm
+
+    if backend == "reference":
+        print("The reference backend is slow: take few --queries and --lambdas.", file=sys.stderr)
+    workload = simulate(n_queries, NOISE[noise], seed)
+    lambdas = prices(workload.costs, n_lambdas)
+    sweeps = [interpolate_models(workload)]
+    with tqdm(total=len(STRATEGIES) * n_lambdas, unit="policy", leave=False, disable=None) as bar:
+        for strategy in STRATEGIES:
+            bar.set_description(strategy)
+            sweeps.append(sweep(workload, strategy, lambdas, backend, bar.update))
+
+    dearest = max(MODELS, key=lambda model: model.cost)
+    budget = BUDGET_SHARE * dearest.cost
+    scene = f"{len(MODELS)} models, {n_queries:,} simulated queries, {noise} noise"
+    print(f"{scene}, seed {seed}")
+    print(f"at {PER * budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of {dearest.name}\n")
+    print(format_table(sweeps, budget, backend))
     print(
-        f"\n{n_queries:,} queries, {len(workload.names)} models, {noise} noise, seed {seed}; "
-        f"cost in USD per query. Every row meets\nthe budget of {BUDGET} exactly, by mixing the "
-        f"two nearest of {n_lambdas} values of lambda."
+        "\nEach row mixes its two policies next to the budget, the cheaper with probability gamma,"
+        "\nso that it spends the budget exactly (Dekoninck et al., ICML 2025, Theorem 1)."
     )
-    report.draw(workload, curves, BUDGET, noise, output)
+    draw(sweeps, workload, budget, f"Quality against cost: {scene}", output)
     print(f"Picture: {output}")
-    return 0

@@ -1,104 +1,120 @@
-"""The table and the picture of the demo."""
+"""What the demo shows: a table at one budget, and a picture of cost and quality."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from headrace._demo.rollout import Outcome, at_budget
-from headrace._demo.workload import Workload
+from headrace._demo.rollout import Sweep
+from headrace._demo.workload import MODELS, Workload
 
-COLOURS = {  # Okabe and Ito's palette, which colour-blind readers can tell apart
-    "routing": "#999999",
-    "cascade": "#E69F00",
-    "cascade_routing": "#0072B2",
-    "index": "#009E73",
+PER = 1000
+"""Costs are shown in USD for this many queries."""
+
+STYLES = {  # colour (Okabe and Ito's, safe for the colour-blind), marker, line
+    "linear interpolation": ("#9a9a9a", "", ":"),
+    "routing": ("#e69f00", "s", "-"),
+    "cascade": ("#0072b2", "^", "-"),
+    "cascade_routing": ("#d55e00", "o", "-"),
+    "index": ("#000000", "", (0, (4, 3))),
 }
-MARKS = {"routing": "s", "cascade": "^", "cascade_routing": "o", "index": "D"}
+
+LABELS = {  # offset of a model's name from its dot, in points, if not just to the right
+    "Claude Instant": (5, -7),
+    "Claude 1": (-5, -3),
+    "GPT-4 Turbo": (0, -13),
+    "Yi 34B": (-5, -2),
+}
 
 
-def table(curves: dict[str, list[Outcome]], budget: float, backend: str) -> str:
-    """One row a strategy, all at the same mean cost."""
-    head = ("strategy", "quality", "cost", "models/query", "decisions/s", "backend")
-    rows = []
-    for strategy, curve in curves.items():
-        outcome = at_budget(curve, budget)
+def format_table(sweeps: Sequence[Sweep], budget: float, backend: str) -> str:
+    """Return the strategies side by side at a common budget in USD per query."""
+    rows = [("strategy", "quality", "USD/1,000", "models/query", "decisions/s", "backend")]
+    for sweep in sweeps:
+        quality, cost, models = sweep.mix(budget)
+        decides = sweep.decisions > 0
         rows.append(
             (
-                strategy,
-                f"{outcome.quality:.4f}",
-                f"{outcome.cost:.6f}",
-                f"{outcome.n_models:.2f}",
-                f"{outcome.n_decisions / outcome.seconds:,.0f}",
-                backend,
+                sweep.strategy,
+                f"{quality:.3f}",
+                f"{PER * cost:.3f}",
+                f"{models:.2f}",
+                f"{sweep.decisions / sweep.seconds:,.0f}" if decides else "-",
+                backend if decides else "-",
             )
         )
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-
-    def line(cells: tuple[str, ...]) -> str:
-        first, *middle, last = (
-            cell.ljust(width) if i in (0, len(widths) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join((first, *middle, last)).rstrip()
-
-    return "\n".join([line(head), line(tuple("-" * width for width in widths)), *map(line, rows)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *numbers, last in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:-1], strict=True)]
+        lines.append("  ".join([f"{name:<{widths[0]}}", *cells, last]))
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
 
 
 def draw(
-    workload: Workload,
-    curves: dict[str, list[Outcome]],
-    budget: float,
-    noise: str,
-    path: Path,
+    sweeps: Sequence[Sweep], workload: Workload, budget: float, title: str, output: Path
 ) -> None:
-    """Write the cost-quality picture: a curve for each strategy, a point for each single model."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """Draw quality against cost, with the single models and the budget, and save the picture."""
+    import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-    figure = Figure(figsize=(8.0, 5.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    means = workload.quality.mean(axis=0)
-    axes.scatter(1e3 * workload.costs, means, s=24, color="#444444", zorder=2)
-    for name, cost, quality in zip(workload.names, workload.costs, means, strict=True):
-        left = name in ("Claude 1", "Code Llama 34B", "GPT-4")
+    with mpl.rc_context({"font.size": 9.5, "axes.edgecolor": "#666666", "text.color": "#222222"}):
+        figure = Figure(figsize=(8.0, 5.0), dpi=160, layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        axes.grid(color="#e6e6e6", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+
+        axes.axvline(PER * budget, color="#666666", linewidth=0.9, linestyle=(0, (2, 2)))
         axes.annotate(
-            name,
-            (1e3 * cost, quality),
-            xytext=(-6 if left else 6, -3),
+            "budget of the table",
+            (PER * budget, 0.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(5, 6),
             textcoords="offset points",
-            ha="right" if left else "left",
-            fontsize=8,
-            color="#444444",
+            color="#666666",
         )
-    for strategy, curve in curves.items():
-        points = np.array(sorted((1e3 * outcome.cost, outcome.quality) for outcome in curve))
-        axes.plot(
-            *points.T,
-            color=COLOURS[strategy],
-            marker=MARKS[strategy],
-            markersize=4.5,
-            linewidth=1.8,
-            label=strategy.replace("_", " "),
-            zorder=3,
-        )
-    axes.axvline(1e3 * budget, color="#BBBBBB", linestyle=":", zorder=1)
-    axes.annotate(
-        "budget of the table",
-        (1e3 * budget, axes.get_ylim()[0]),
-        xytext=(4, 6),
-        textcoords="offset points",
-        fontsize=8,
-        color="#888888",
-    )
-    axes.set_xscale("log")
-    axes.margins(y=0.12)
-    axes.set_xlabel("mean cost, USD per 1,000 queries")
-    axes.set_ylabel("mean quality")
-    axes.set_title(f"{len(workload.quality):,} simulated queries, 11 models, {noise} noise")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left")
-    figure.savefig(path)
+        for sweep in sweeps:
+            colour, marker, line = STYLES[sweep.strategy]
+            grid = np.union1d(np.geomspace(sweep.costs[0], sweep.costs[-1], 200), sweep.costs)
+            axes.plot(
+                PER * grid,
+                np.interp(grid, sweep.costs, sweep.qualities),
+                color=colour,
+                linestyle=line,
+                linewidth=1.5 if marker == "" else 2.0,
+                marker=marker or None,
+                markevery=np.searchsorted(grid, sweep.costs).tolist(),
+                markersize=5.0,
+                markeredgecolor="white",
+                markeredgewidth=0.6,
+                label=sweep.strategy.replace("_", " "),
+            )
+        qualities = workload.qualities.mean(axis=0)
+        axes.plot(PER * workload.costs, qualities, "D", color="#777777", markersize=4.0)
+        for model, quality in zip(MODELS, qualities, strict=True):
+            offset = LABELS.get(model.name, (5, -3))
+            axes.annotate(
+                model.name,
+                (PER * model.cost, quality),
+                xytext=offset,
+                textcoords="offset points",
+                ha="right" if offset[0] < 0 else "left",
+                color="#555555",
+                fontsize=8,
+            )
+
+        axes.set_xlim(0.9 * PER * workload.costs.min(), 1.6 * PER * workload.costs.max())
+        axes.set_xticks([0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0])
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("mean cost, USD per 1,000 queries")
+        axes.set_ylabel("mean quality (share of right answers)")
+        axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
+        axes.legend(loc="upper left", frameon=False)
+        figure.savefig(output)

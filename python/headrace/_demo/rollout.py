@@ -134,9 +134,31 @@ def prices(costs: FloatArray, n_prices: int) -> FloatArray:
     """Return prices lambda, evenly spaced in log, at which policies go from cheap to dear.
 
     At the highest, the cheapest model costs as much as a right answer is worth; at the lowest,
-    the dearest costs a hundredth of it.
+    the dearest costs a fiftieth of it.
     """
-    return np.geomspace(1.0 / costs.min(), 0.01 / costs.max(), n_prices)
+    return np.geomspace(1.0 / costs.min(), 0.02 / costs.max(), n_prices)
+
+
+def interpolate_models(workload: Workload) -> Sweep:
+    """Return the baseline without estimates: mixtures of the models on the Pareto hull."""
+    qualities = workload.qualities.mean(axis=0)
+    hull: list[int] = []
+    model = int(workload.costs.argmin())
+    while True:
+        hull.append(model)
+        better = np.flatnonzero(qualities > qualities[model])
+        if not better.size:
+            break
+        gains = qualities[better] - qualities[model]
+        model = int(better[np.argmax(gains / (workload.costs[better] - workload.costs[model]))])
+    return Sweep(
+        strategy="linear interpolation",
+        costs=workload.costs[hull],
+        qualities=qualities[hull],
+        models=np.ones(len(hull)),
+        decisions=0,
+        seconds=0.0,
+    )
 
 
 def sweep(
