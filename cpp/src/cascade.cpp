@@ -14,12 +14,12 @@ public:
 
     void decide(const Query& query, Decision& decision, Control&) override {
         options_.clear();
-        best_.assign(query.length, 0.0);
+        best_.resize(query.length);
+        query.best_of_ran(best_.data());
         missing_.clear();
         std::size_t n_ran = 0;
-        bool empty = true;
-        if (!query.ran.empty()) {
-            for (const std::size_t i : query.ran) include(query, i, empty);
+        bool empty = query.ran.empty();
+        if (!empty) {
             const double quality = query.mean(best_.data());
             options_.add(quality, quality, 0.0);
         }

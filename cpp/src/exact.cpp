@@ -116,13 +116,8 @@ private:
         }
         if (levels_.empty()) levels_.emplace_back();
         Level& root = levels_[0];
-        root.best.assign(query.length, 0.0);
-        if (!query.ran.empty()) {
-            std::copy_n(query.draws(query.ran.front()), query.length, root.best.begin());
-            for (const std::size_t i : query.ran) {
-                kernels::raise(root.best.data(), query.draws(i), query.length);
-            }
-        }
+        root.best.resize(query.length);
+        query.best_of_ran(root.best.data());
     }
 
     // ---- sets that count ----

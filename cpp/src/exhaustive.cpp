@@ -26,12 +26,7 @@ public:
             return query.costs[a] < query.costs[b];
         });
         best_.resize((query.max_new + 1) * query.length);
-        if (!query.ran.empty()) {
-            std::copy_n(query.draws(query.ran.front()), query.length, best_.begin());
-            for (const std::size_t i : query.ran) {
-                kernels::raise(best_.data(), query.draws(i), query.length);
-            }
-        }
+        query.best_of_ran(best_.data());
 
         best_tradeoff_ = -std::numeric_limits<double>::infinity();
         settle_ties_ = false;

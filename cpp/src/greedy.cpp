@@ -13,9 +13,9 @@ class Greedy final : public Decider {
 public:
     void decide(const Query& query, Decision& decision, Control&) override {
         options_.clear();
-        ran_.assign(query.length, 0.0);
+        ran_.resize(query.length);
+        query.best_of_ran(ran_.data());
         if (!query.ran.empty()) {
-            copy_or_raise(query, ran_);
             const double quality = query.mean(ran_.data());
             options_.add(quality, quality, 0.0);
         }
@@ -37,13 +37,6 @@ public:
     }
 
 private:
-    static void copy_or_raise(const Query& query, std::vector<double>& best) {
-        std::copy_n(query.draws(query.ran.front()), query.length, best.begin());
-        for (const std::size_t i : query.ran) {
-            kernels::raise(best.data(), query.draws(i), query.length);
-        }
-    }
-
     // Bounds every supermodel's tradeoff: with v the best draws of the chosen set, E[max over M]
     // is at most mean(v) and the sum over the models added of mean((x - v)+), the dual of facility
     // location (Erlenkotter, 1978).

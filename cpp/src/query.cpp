@@ -57,6 +57,15 @@ void Query::make_draws(std::size_t row) {
     }
 }
 
+void Query::best_of_ran(double* best) const {
+    if (ran.empty()) {
+        std::fill_n(best, length, 0.0);
+        return;
+    }
+    std::copy_n(draws(ran.front()), length, best);
+    for (const std::size_t i : ran) kernels::raise(best, draws(i), length);
+}
+
 double Query::mean(const double* best) const {
     return kernels::sum(best, length) / static_cast<double>(problem.n_samples);
 }

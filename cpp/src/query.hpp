@@ -30,6 +30,9 @@ public:
     // Draws of one model, padded with zeros.
     const double* draws(std::size_t model) const { return draws_.data() + model * length; }
 
+    // Best draws of what has run; zeros where nothing has.
+    void best_of_ran(double* best) const;
+
     // Expected quality whose best draws are given.
     double mean(const double* best) const;
 
