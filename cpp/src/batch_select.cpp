@@ -31,8 +31,10 @@ std::size_t product(std::size_t a, std::size_t b) {
 void check(const Problem& p, const Selection& s) {
     require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
     require(p.n_samples >= 1, "n_samples must be at least 1");
+    product(p.n_samples, kLanes);
     require(p.max_models >= 1, "max_models must be at least 1");
     product(p.n_queries, p.n_models);
+    product(p.n_models, p.n_samples);
     product(p.n_models, padded_length(p.n_samples));
     if (p.n_queries == 0) return;
     require(p.qualities && p.costs && p.lambda, "qualities, costs and lambda are required");

@@ -190,6 +190,8 @@ private:
                 kernels::raise(scratch_.data(), draws(pick), query_->length);
             }
             evaluate(chosen_, scratch_.data());
+            control_->check();
+            if (limit_reached()) return;
         }
         while (chosen_.size() > (query_->ran.empty() ? 1U : 0U)) {
             best_and_second(chosen_, root.best);
@@ -198,6 +200,8 @@ private:
             chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(worst));
             best_and_second(chosen_, root.best);
             evaluate(chosen_, scratch_.data());
+            control_->check();
+            if (limit_reached()) return;
         }
     }
 
@@ -323,7 +327,8 @@ private:
     // Whether a set that counts may hold a model of this marginal gain: by submodularity it never
     // gains more in a larger set, and without it that set would be no worse.
     bool may_gain(double gain) const {
-        return goal_ == Goal::kTradeoff ? gain > 0.0 : gain + allowance_ >= -kTieTolerance;
+        if (goal_ == Goal::kTie) return gain + allowance_ >= -kTieTolerance;
+        return coarse() ? gain + allowance_ >= 0.0 : gain > 0.0;
     }
 
     // Lemma 1 on every member.
@@ -345,8 +350,10 @@ private:
             if (cost != decision_->cost) return cost > decision_->cost;
             return included_.size() >= decision_->added.size();
         }
-        everything_ = included_;
-        everything_.insert(everything_.end(), node.free.begin(), node.free.end());
+        everything_ = node.free;  // the dearest that fit
+        std::sort(everything_.begin(), everything_.end(), std::greater<>());
+        everything_.resize(std::min(everything_.size(), query_->max_new - included_.size()));
+        everything_.insert(everything_.end(), included_.begin(), included_.end());
         const double most = canonical_cost(everything_);
         if (most != decision_->cost) return most < decision_->cost;
         return included_.size() >= decision_->added.size();
@@ -362,9 +369,13 @@ private:
 
     // Whether a bound rules out that anything below it counts.
     bool rules_out(double bound) const {
-        return goal_ == Goal::kTradeoff ? bound <= best_tradeoff_ + allowance_
-                                        : bound + allowance_ < best_tradeoff_ - kTieTolerance;
+        if (goal_ == Goal::kTie) return bound + allowance_ < best_tradeoff_ - kTieTolerance;
+        return bound <= best_tradeoff_ + (coarse() ? -allowance_ : allowance_);
     }
+
+    // Whether rounding may hide more than what ties. Then only what is worse beyond it is dropped;
+    // else also what is no better but for rounding, which spares the search a host of equals.
+    bool coarse() const { return allowance_ > 0.1 * kTieTolerance; }
 
     enum class Bound : std::uint8_t { kOpen, kClosed };
 

@@ -36,17 +36,38 @@ int main() {
     refused([](Problem& p, Selection&) { p.factor = p.sigmas; }, "exclude");
     refused([](Problem& p, Selection&) { p.sigmas = {}; }, "samples need");
     refused([](Problem& p, Selection&) { p.samples = nullptr; }, "n_samples must be 1");
+    refused([](Problem&, Selection& s) { s.next_model = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.supermodel = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.tradeoff = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.quality = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.cost = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.upper_bound = nullptr; }, "selection");
     refused([](Problem&, Selection& s) { s.optimal = nullptr; }, "selection");
     refused([](Problem& p, Selection&) { p.strategy = "rooting"; }, "unknown strategy rooting");
     refused([](Problem& p, Selection&) { p.search = "exactly"; }, "unknown search exactly");
     const bool all_run[4] = {true, true, true, true};
     refused([&](Problem& p, Selection&) { p.ran = {all_run, 0}; }, "all models");
+    const bool last_run[12] = {false, true,  true, true, false, false,
+                               false, false, true, true, true,  true};
+    refused([&](Problem& p, Selection&) { p.ran = {last_run, 4}; }, "all models");
 
     OwnedProblem large(0, 1, 60, 8, false);
     CHECK_THROWS(large.solve("cascade_routing", "exhaustive"), std::domain_error, "exact");
+    OwnedProblem several(0, 600, 60, 64, false);  // enough for helpers to start
+    CHECK_THROWS(several.solve("cascade_routing", "exhaustive", 4), std::domain_error, "exact");
+    OwnedProblem largest(0, 1, headrace::kMaxModels, 0, false);
+    largest.problem.max_models = 2;
+    CHECK_THROWS(largest.solve("cascade_routing", "exhaustive"), std::domain_error, "exact");
+    largest.problem.max_models = 1;
+    CHECK(largest.solve("cascade_routing", "exhaustive")
+              .decides_as(largest.solve("cascade_routing", "exact")));
 
     OwnedProblem none(0, 3, 4, 8, false);
     none.problem.n_queries = 0;
-    CHECK_EQUAL(none.solve("cascade_routing", "exact").next_model.size(), 0U);
+    for (const char* strategy : {"routing", "cascade", "cascade_routing", "index"}) {
+        for (const char* search : {"exact", "greedy", "exhaustive"}) {
+            CHECK_EQUAL(none.solve(strategy, search).next_model.size(), 0U);
+        }
+    }
     return check::report();
 }

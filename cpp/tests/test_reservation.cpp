@@ -63,5 +63,15 @@ int main() {
     CHECK_EQUAL(expected_excess(0.5, 5e-324, 0.25), 0.25);
     CHECK_EQUAL(expected_excess(0.25, 5e-324, 0.5), 0.0);
     CHECK_EQUAL(expected_excess(0.25, 0.1, -kInfinity), kInfinity);
+
+    // By definition, what a look is expected to gain over the reservation value is its price.
+    for (const double sigma : {1e-3, 0.1, 1.0, 30.0}) {
+        for (const double ratio : {1e-5, 1e-3, 0.1, 0.4, 1.0, 10.0}) {
+            const double value = reservation_value(0.7, sigma, ratio * sigma);
+            CHECK(close(expected_excess(0.7, sigma, value), ratio * sigma, 1e-10));
+            CHECK(close(reservation_value(5.6, 8.0 * sigma, ratio * (8.0 * sigma)), 8.0 * value,
+                        1e-13));
+        }
+    }
     return check::report();
 }

@@ -1,77 +1,98 @@
-"""The fallback where nothing is compiled: the same decisions from kernels compiled at run time.
+"""The backend for machines without a compiler: hands the checked arrays to compiled kernels.
 
-The kernels are in ``_numba_kernels``, which alone imports numba, when a batch comes.
+Neither numba nor the kernels are imported before they decide something.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
+import functools
+import importlib
+import importlib.util
+import math
+import pkgutil
 import time
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from headrace._backends.reference import query_of, refuse_too_many
-from headrace._problem import Problem
+from headrace._problem import MAX_ENUMERATED, Problem
 from headrace._selection import Selection
 
-SMALL_BATCH = 4096
-"""Fewer draws than this are decided on the calling thread, if no search can take long."""
-CHUNKS_PER_THREAD = 8
-SECONDS_BETWEEN_TICKS = 0.02
+if TYPE_CHECKING:
+    from headrace._backends._numba_query import Answer, Batch
 
-STRATEGIES = {"routing": 0, "cascade": 1, "index": 2, "cascade_routing": 3}
-SEARCHES = {"exact": 0, "greedy": 1, "exhaustive": 2}
+Decide = Callable[[int, int], None]
+"""Decides rows ``[begin, end)``."""
+
+OPERATIONS_PER_CHUNK = 1e8
+"""About 0.1 s: so long may signals wait."""
+
+OPERATIONS_PER_THREAD = 1e7
+"""So much work is worth a thread."""
+
+CHUNKS_PER_THREAD = 16
 
 
 def available() -> str | None:
     """Say why the backend cannot run; None: it can."""
-    if "numba" in sys.modules:
-        found = sys.modules["numba"] is not None
-    else:
-        found = find_spec("numba") is not None
-    return None if found else "numba is not installed: pip install 'headrace[numba]'"
+    try:
+        spec = importlib.util.find_spec("numba")
+    except (ImportError, ValueError) as error:
+        return f"numba cannot be imported: {error}"
+    return None if spec is not None else "numba is not installed"
 
 
 def select(problem: Problem, n_threads: int) -> Selection:
-    """Decide the batch on up to ``n_threads`` threads, without the interpreter's lock."""
-    from headrace._backends import _numba_kernels as kernels
-
+    """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
     selection = Selection.empty(problem.n_queries, problem.n_models)
     if problem.n_queries == 0:
         return selection
-    searches = problem.strategy == "cascade_routing" and problem.search != "greedy"
-    if searches and problem.search == "exhaustive":
-        for row in range(problem.n_queries if problem.ran is not None else 1):
-            refuse_too_many(query_of(problem, row))
+    plan = problem.search if problem.strategy == "cascade_routing" else problem.strategy
+    if plan == "exhaustive":
+        refuse_too_many(problem)
+    kernel = getattr(importlib.import_module(f"headrace._backends._numba_{plan}"), f"decide_{plan}")
+    batch = batch_of(problem)
+    answer = answer_of(selection)
 
-    # Shared with the kernels: whether to stop, and the time as the waiting thread last saw it.
-    stop = np.zeros(1, dtype=np.uint8)
-    clock = np.array([time.perf_counter()])
-    nothing = np.zeros((1, 1))
-    arguments = (
-        problem.qualities,
-        problem.costs,
-        problem.lambda_,
-        nothing if problem.sigmas is None else problem.sigmas,
-        problem.sigmas is not None,
-        np.zeros((1, 1, 1)) if problem.factor is None else problem.factor,
-        problem.factor is not None,
-        np.zeros((1, 1), dtype=np.bool_) if problem.ran is None else problem.ran,
-        problem.ran is not None,
-        nothing if problem.samples is None else np.ascontiguousarray(problem.samples),
-        problem.samples is not None,
-        STRATEGIES[problem.strategy],
-        SEARCHES[problem.search],
-        problem.max_models,
-        problem.fixed_order,
-        problem.ties == "cheapest",
-        problem.node_limit or 0,
-        problem.time_limit or 0.0,
-        stop,
-        clock,
+    def decide(begin: int, end: int) -> None:
+        kernel(batch, answer, begin, end)
+
+    run(problem, decide, batch, n_threads)
+    return selection
+
+
+def batch_of(problem: Problem) -> Batch:
+    """Fill in what the problem leaves out, in the types that the kernels are compiled for."""
+    from headrace._backends._numba_query import Batch
+
+    k = problem.n_models
+    return Batch(
+        qualities=as_input(problem.qualities),
+        costs=as_input(problem.costs),
+        lambda_=as_input(problem.lambda_),
+        sigmas=as_input(np.zeros((1, k)) if problem.sigmas is None else problem.sigmas),
+        factor=as_input(np.zeros((0, k, k)) if problem.factor is None else problem.factor),
+        ran=as_input(np.zeros((0, k), np.bool_) if problem.ran is None else problem.ran),
+        samples=as_input(np.zeros((k, 0)) if problem.samples is None else problem.samples),
+        max_models=problem.max_models,
+        fixed_order=problem.fixed_order,
+        dearest=problem.ties == "dearest",
+        node_limit=problem.node_limit or 0,
+        time_limit=math.inf if problem.time_limit is None else problem.time_limit,
+        stop=np.zeros(1, np.uint8),
+        clock=np.array([time.monotonic()]),
+        stamp=stamp(),
+    )
+
+
+def answer_of(selection: Selection) -> Answer:
+    """Name the arrays of a selection for the kernels."""
+    from headrace._backends._numba_query import Answer
+
+    return Answer(
         selection.next_model,
         selection.supermodel,
         selection.tradeoff,
@@ -80,35 +101,101 @@ def select(problem: Problem, n_threads: int) -> Selection:
         selection.upper_bound,
         selection.optimal,
     )
+
+
+@functools.cache
+def stamp() -> NDArray[Any]:
+    """Stand for everything that kernels are compiled from."""
+    from headrace._backends import _numba_compile
+
+    directory = importlib.import_module("headrace._backends").__path__
+    kernels = [found.name for found in pkgutil.iter_modules(directory)]
+    names = [f"headrace._backends.{name}" for name in sorted(kernels) if name.startswith("_numba")]
+    names += ["headrace._problem", "headrace._reservation"]
+    return _numba_compile.stamp_of([importlib.import_module(name) for name in names])
+
+
+def as_input(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only view: kernels are compiled once, for such arrays."""
+    view = np.require(array, requirements=["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
+def run(problem: Problem, decide: Decide, batch: Batch, n_threads: int) -> None:
+    """Split the batch into chunks, here or on threads.
+
+    Signal handlers run between chunks or while the threads work; what they raise stops the work.
+    """
     n = problem.n_queries
-    work = n * problem.n_models * problem.n_samples
-    if work <= SMALL_BATCH and not (searches and problem.n_models > 12):
-        kernels.decide_rows(0, n, *arguments)
-        return selection
+    operations = operations_per_query(problem)
+    short = problem.time_limit is None and operations <= OPERATIONS_PER_CHUNK
+    if short:
+        n_threads = min(n_threads, math.ceil(n * operations / OPERATIONS_PER_THREAD))
+    if short and n_threads == 1:
+        for begin, end in chunks(n, int(OPERATIONS_PER_CHUNK // operations)):
+            decide(begin, end)
+    else:
+        run_on_threads(n, decide, batch, min(n_threads, n))
 
-    chunk = max(1, min(256, n // (n_threads * CHUNKS_PER_THREAD)))
-    lock = threading.Lock()
-    starts = iter(range(0, n, chunk))
 
-    def work_through() -> None:
-        while not stop[0]:
-            with lock:
-                begin = next(starts, n)
-            if begin >= n:
-                return
-            kernels.decide_rows(begin, min(begin + chunk, n), *arguments)
+def run_on_threads(n: int, decide: Decide, batch: Batch, n_threads: int) -> None:
+    """Decide on threads, while this one keeps the clock and stays open to signals."""
 
-    tick = 0.0005 if problem.time_limit is not None else SECONDS_BETWEEN_TICKS
-    with ThreadPoolExecutor(min(n_threads, -(-n // chunk))) as pool:
+    def work(begin: int, end: int) -> None:
         try:
-            workers = [pool.submit(work_through) for _ in range(min(n_threads, -(-n // chunk)))]
-            while wait(workers, timeout=tick, return_when=FIRST_EXCEPTION).not_done:
-                clock[0] = time.perf_counter()
-                if any(worker.done() and worker.exception() for worker in workers):
-                    stop[0] = 1
+            decide(begin, end)
         except BaseException:
-            stop[0] = 1
+            batch.stop[0] = 1
             raise
-    for worker in workers:
-        worker.result()
-    return selection
+
+    decide(0, 0)  # compiles here, where it can be interrupted
+    pause = 0.05 if math.isinf(batch.time_limit) else 0.001
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            size = -(-n // (n_threads * CHUNKS_PER_THREAD))
+            tasks = [pool.submit(work, begin, end) for begin, end in chunks(n, size)]
+            while wait(tasks, timeout=pause).not_done:
+                batch.clock[0] = time.monotonic()
+        finally:
+            batch.stop[0] = 1
+    for task in tasks:
+        task.result()
+
+
+def chunks(n: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """Split rows into ranges."""
+    for begin in range(0, n, chunk):
+        yield begin, min(begin + chunk, n)
+
+
+def operations_per_query(problem: Problem) -> float:
+    """Estimate the work of one query: a little too much rather than too little."""
+    k = problem.n_models
+    draws = float(k * problem.n_samples)
+    if problem.factor is not None:
+        draws *= k
+    if problem.strategy != "cascade_routing":
+        return 10.0 * (draws + k * k)
+    if problem.search == "greedy":
+        return 10.0 * draws
+    sets = 2.0 ** min(k, 64)
+    if problem.search == "exhaustive":
+        sets = min(sets, 2.0 * MAX_ENUMERATED)
+    return 4.0 * (draws + sets * problem.n_samples)
+
+
+def refuse_too_many(problem: Problem) -> None:
+    """Refuse an enumeration that would not end."""
+    k = problem.n_models
+    ran = np.zeros((1, k), np.bool_) if problem.ran is None else problem.ran
+    n_ran = ran.sum(axis=1)
+    after = np.where(ran.any(axis=1), k - ran[:, ::-1].argmax(axis=1), 0)
+    candidates = k - (after if problem.fixed_order else n_ran)
+    room = np.clip(problem.max_models - n_ran, 0, candidates)
+    for m, most in sorted(set(zip(candidates.tolist(), room.tolist(), strict=True))):
+        if sum(math.comb(m, size) for size in range(most + 1)) > MAX_ENUMERATED:
+            raise ValueError(
+                f"enumerating more than {MAX_ENUMERATED} supermodels of {m} candidate models "
+                "would take too long: use search='exact', or a lower max_depth"
+            )
