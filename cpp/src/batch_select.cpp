@@ -1,6 +1,7 @@
 // The one way from a problem to a selection: check sizes, split the batch, decide, write.
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -81,20 +82,23 @@ void write(const Query& query, const Decision& decision, bool in_order, std::siz
 }  // namespace
 
 void batch_select(const Problem& problem, const Selection& selection, const Execution& execution) {
-    make_decider(problem.strategy, problem.search);  // unknown names fail before any work
+    // Unknown names fail before any work.
+    const Draws draws = make_decider(problem.strategy, problem.search)->draws();
     check(problem, selection);
     if (problem.n_queries == 0) return;
 
     Control control(execution.poll);
+    std::optional<Samples> samples;
+    if (draws != Draws::kNone) samples.emplace(problem, control);
     const auto make_worker = [&]() -> Worker {
         const std::shared_ptr<Decider> decider = make_decider(problem.strategy, problem.search);
-        const auto query = std::make_shared<Query>(problem);
+        const auto query = std::make_shared<Query>(problem, samples ? &*samples : nullptr);
         const auto decision = std::make_shared<Decision>();
         const bool in_order = problem.fixed_order || decider->in_order();
         return [&, decider, query, decision, in_order](std::size_t begin, std::size_t end) {
             for (std::size_t row = begin; row < end; ++row) {
                 control.check();
-                query->load(row, decider->uses_draws());
+                query->load(row, draws, control);
                 decider->decide(*query, *decision, control);
                 write(*query, *decision, in_order, row, selection);
             }

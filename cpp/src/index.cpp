@@ -12,7 +12,7 @@ namespace {
 
 class Index final : public Decider {
 public:
-    bool uses_draws() const override { return false; }
+    Draws draws() const override { return Draws::kNone; }
 
     void decide(const Query& query, Decision& decision, Control&) override {
         options_.clear();

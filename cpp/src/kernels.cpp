@@ -30,6 +30,40 @@ double excess(const double* x, const double* level, std::size_t length) noexcept
     return add_lanes(lane);
 }
 
+double drawn_excess(double quality, double sigma, const double* z, const double* level,
+                    std::size_t n_samples) noexcept {
+    double lane[kLanes] = {};
+    std::size_t s = 0;
+    for (; s + kLanes <= n_samples; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double above = (quality + sigma * z[s + l]) - level[s + l];
+            lane[l] += above > 0.0 ? above : 0.0;
+        }
+    }
+    for (std::size_t l = 0; s + l < n_samples; ++l) {
+        const double above = (quality + sigma * z[s + l]) - level[s + l];
+        lane[l] += above > 0.0 ? above : 0.0;
+    }
+    return add_lanes(lane);
+}
+
+double largest(const double* values, std::size_t count) noexcept {
+    double lane[kLanes] = {};
+    std::size_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double size = values[i + l] < 0.0 ? -values[i + l] : values[i + l];
+            lane[l] = lane[l] < size ? size : lane[l];
+        }
+    }
+    for (std::size_t l = 0; i + l < count; ++l) {
+        const double size = values[i + l] < 0.0 ? -values[i + l] : values[i + l];
+        lane[l] = lane[l] < size ? size : lane[l];
+    }
+    for (std::size_t l = 1; l < kLanes; ++l) lane[0] = lane[0] < lane[l] ? lane[l] : lane[0];
+    return lane[0];
+}
+
 void raise(double* level, const double* x, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) level[s] = level[s] < x[s] ? x[s] : level[s];
 }

@@ -22,6 +22,14 @@ double sum(const double* values, std::size_t length) noexcept;
 // Sum of (x[s] - level[s])+.
 double excess(const double* x, const double* level, std::size_t length) noexcept;
 
+// Sum of (quality + sigma * z[s] - level[s])+ over n_samples, not padded: the excess of what
+// draw() makes.
+double drawn_excess(double quality, double sigma, const double* z, const double* level,
+                    std::size_t n_samples) noexcept;
+
+// Largest magnitude of count numbers.
+double largest(const double* values, std::size_t count) noexcept;
+
 // level[s] = max(level[s], x[s]).
 void raise(double* level, const double* x, std::size_t length) noexcept;
 

@@ -8,9 +8,13 @@
 
 namespace headrace {
 
-Query::Query(const Problem& p) : problem(p), length(padded_length(p.n_samples)) {}
+Query::Query(const Problem& p, const Samples* samples)
+    : problem(p),
+      length(padded_length(p.n_samples)),
+      samples_(samples),
+      scratch_(samples == nullptr ? 0 : length) {}
 
-void Query::load(std::size_t row, bool with_draws) {
+void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t k = problem.n_models;
     qualities = problem.qualities[row];
     costs = problem.costs[row];
@@ -31,30 +35,22 @@ void Query::load(std::size_t row, bool with_draws) {
     const std::size_t room = problem.max_models > ran.size() ? problem.max_models - ran.size() : 0;
     max_new = std::min(room, candidates.size());
 
-    with_draws_ = with_draws;
-    if (with_draws) make_draws(row);
+    if (draws == Draws::kNone) return;
+    rows_ = samples_->rows(row, own_rows_, control);
+    if (draws == Draws::kOnDemand) return;
+    draws_.resize(k * length);
+    for (std::size_t i = 0; i < k; ++i) draw(i, draws_.data() + i * length);
 }
 
-void Query::make_draws(std::size_t row) {
-    const std::size_t k = problem.n_models;
-    const std::size_t n_samples = problem.n_samples;
-    draws_.resize(k * length);  // the padding is zero from the start and never written
-    const double* factor = problem.factor ? problem.factor[row] : nullptr;
-    for (std::size_t i = 0; i < k; ++i) {
-        double* x = draws_.data() + i * length;
-        if (problem.samples == nullptr) {
-            x[0] = qualities[i];
-        } else if (factor != nullptr) {
-            std::fill_n(x, n_samples, 0.0);
-            for (std::size_t j = 0; j <= i; ++j) {
-                kernels::add_scaled(x, factor[i * k + j], problem.samples + j * n_samples,
-                                    n_samples);
-            }
-            for (std::size_t s = 0; s < n_samples; ++s) x[s] = qualities[i] + x[s];
-        } else {
-            kernels::draw(x, qualities[i], sigmas[i], problem.samples + i * n_samples, n_samples);
-        }
-    }
+void Query::draw(std::size_t model, double* x) const {
+    kernels::draw(x, qualities[model], sigma(model), rows_[model], problem.n_samples);
+    std::fill(x + problem.n_samples, x + length, 0.0);
+}
+
+double Query::excess(std::size_t model, const double* level) const {
+    return kernels::drawn_excess(qualities[model], sigma(model), rows_[model], level,
+                                 problem.n_samples) /
+           static_cast<double>(problem.n_samples);
 }
 
 void Query::best_of_ran(double* best) const {
@@ -62,8 +58,11 @@ void Query::best_of_ran(double* best) const {
         std::fill_n(best, length, 0.0);
         return;
     }
-    std::copy_n(draws(ran.front()), length, best);
-    for (const std::size_t i : ran) kernels::raise(best, draws(i), length);
+    draw(ran.front(), best);
+    for (const std::size_t i : ran) {
+        draw(i, scratch_.data());
+        kernels::raise(best, scratch_.data(), length);
+    }
 }
 
 double Query::mean(const double* best) const {
@@ -81,9 +80,9 @@ double Query::cost(std::vector<std::size_t>& models) const {
 double Query::rounding_allowance() const {
     double largest = 0.0;
     const std::size_t k = problem.n_models;
-    const double* values = with_draws_ ? draws_.data() : qualities;
-    const std::size_t count = with_draws_ ? k * length : k;
-    for (std::size_t s = 0; s < count; ++s) largest = std::max(largest, std::abs(values[s]));
+    for (std::size_t i = 0; i < k; ++i) {
+        largest = std::max(largest, std::abs(qualities[i]) + sigma(i) * rows_.largest);
+    }
     double paid = 0.0;
     for (const std::size_t i : candidates) paid += costs[i];
     const auto operations = static_cast<double>(problem.n_samples + k + 8);

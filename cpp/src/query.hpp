@@ -1,20 +1,25 @@
-// One row of the problem, with the draws of every model's quality.
+// One row of the problem, with the draws of its models' qualities.
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <cstdint>
 #include <vector>
 
+#include "control.hpp"
 #include "headrace/problem.hpp"
+#include "samples.hpp"
 
 namespace headrace {
 
+// The draws that a strategy asks for: none; model by model when it wants them; or all, made ahead.
+enum class Draws : std::uint8_t { kNone, kOnDemand, kAll };
+
 class Query {
 public:
-    explicit Query(const Problem& problem);
+    // Without samples no draws can be asked for.
+    Query(const Problem& problem, const Samples* samples);
 
-    // Takes a row; with_draws also makes the draws that E[max] needs.
-    void load(std::size_t row, bool with_draws);
+    void load(std::size_t row, Draws draws, Control& control);
 
     const Problem& problem;
     std::size_t length = 0;  // padded number of samples
@@ -27,7 +32,13 @@ public:
     std::vector<std::size_t> candidates;  // ascending: may run next
     std::size_t max_new = 0;              // most models that may be added
 
-    // Draws of one model, padded with zeros.
+    // Makes the draws of one model, padded with zeros.
+    void draw(std::size_t model, double* x) const;
+
+    // Mean of (x - level)+ over the draws x of one model, without making them.
+    double excess(std::size_t model, const double* level) const;
+
+    // Draws of one model, padded with zeros; if all were made ahead.
     const double* draws(std::size_t model) const { return draws_.data() + model * length; }
 
     // Best draws of what has run; zeros where nothing has.
@@ -44,10 +55,13 @@ public:
     double rounding_allowance() const;
 
 private:
-    void make_draws(std::size_t row);
+    double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
-    std::vector<double> draws_;  // (k, length)
-    bool with_draws_ = false;
+    const Samples* samples_;
+    SampleRows rows_;
+    std::vector<double> own_rows_;        // of a covariance of the query's own
+    std::vector<double> draws_;           // (k, length)
+    mutable std::vector<double> scratch_;  // draws of one model
 };
 
 }  // namespace headrace

@@ -18,8 +18,8 @@ public:
     Decider& operator=(const Decider&) = delete;
     virtual ~Decider() = default;
 
-    // E[max] is taken over draws.
-    virtual bool uses_draws() const { return true; }
+    // What E[max] needs.
+    virtual Draws draws() const { return Draws::kAll; }
 
     // Models run in the order of their indices.
     virtual bool in_order() const { return false; }

@@ -1,0 +1,38 @@
+// The standardised draws of a batch. Model i's quality in sample s is quality_i + sigma_i z_is; with
+// a covariance, quality_i + w_is with w = L z, which is the same with w for z and one for sigma.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "control.hpp"
+#include "headrace/problem.hpp"
+
+namespace headrace {
+
+// Draws of all models, one row of n_samples each; a stride of zero is one row for all.
+struct SampleRows {
+    const double* data = nullptr;
+    std::size_t stride = 0;
+    double largest = 0.0;  // magnitude
+
+    const double* operator[](std::size_t model) const { return data + model * stride; }
+};
+
+class Samples {
+public:
+    // Folds in a covariance that serves all queries.
+    Samples(const Problem& problem, Control& control);
+
+    // The rows for a query; those of a covariance of its own are made in `own`.
+    SampleRows rows(std::size_t row, std::vector<double>& own, Control& control) const;
+
+private:
+    SampleRows correlated(const double* factor, std::vector<double>& rows, Control& control) const;
+
+    const Problem& problem_;
+    std::vector<double> shared_;
+    SampleRows rows_;
+};
+
+}  // namespace headrace
