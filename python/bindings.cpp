@@ -54,7 +54,7 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
                   const std::string& ties, std::size_t node_limit, double time_limit,
                   std::size_t n_threads, Array<std::int64_t> next_model, Array<bool> supermodel,
                   Array<double> tradeoff, Array<double> quality, Array<double> cost,
-                  Array<double> upper_bound, Array<bool> optimal) {
+                  Array<double> upper_bound, Array<bool> optimal, Array<std::int64_t> nodes) {
     if (qualities.ndim() != 2) bad_shape("qualities");
     headrace::Problem problem;
     const auto n = static_cast<std::size_t>(qualities.shape(0));
@@ -90,6 +90,7 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
     selection.cost = output(cost, "cost", n);
     selection.upper_bound = output(upper_bound, "upper_bound", n);
     selection.optimal = output(optimal, "optimal", n);
+    selection.nodes = output(nodes, "nodes", n);
 
     headrace::Execution execution;
     execution.n_threads = n_threads;
@@ -118,5 +119,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
                py::arg("next_model").noconvert(), py::arg("supermodel").noconvert(),
                py::arg("tradeoff").noconvert(), py::arg("quality").noconvert(),
                py::arg("cost").noconvert(), py::arg("upper_bound").noconvert(),
-               py::arg("optimal").noconvert(), "Decide a checked batch; writes to the outputs.");
+               py::arg("optimal").noconvert(), py::arg("nodes").noconvert(),
+               "Decide a checked batch; writes to the outputs.");
 }

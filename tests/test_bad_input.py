@@ -442,7 +442,16 @@ def test_no_queries(backend: str, plan: tuple[str, str]) -> None:
         assert selection.supermodel.shape == (0, K)
         assert selection.supermodel.dtype == np.bool_
         assert np.issubdtype(selection.next_model.dtype, np.integer)
-        for name in ("next_model", "tradeoff", "quality", "cost", "upper_bound", "optimal"):
+        assert selection.nodes.dtype == np.int64
+        for name in (
+            "next_model",
+            "tradeoff",
+            "quality",
+            "cost",
+            "upper_bound",
+            "optimal",
+            "nodes",
+        ):
             assert getattr(selection, name).shape == (0,)
 
 

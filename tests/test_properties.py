@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import headrace
 import numpy as np
 import oracle
 import pytest
-from cases import ANSWERS, Case, decide, differences
+from cases import ANSWERS, PLANS, Case, decide, differences
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import GRID, cases, generators, standard_settings
@@ -36,7 +37,10 @@ def assert_same(
 def joined(parts: list[headrace.Selection]) -> headrace.Selection:
     """Put the answers of several batches together."""
     return headrace.Selection(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ANSWERS}
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(headrace.Selection)
+        }
     )
 
 
@@ -340,6 +344,25 @@ def test_many_models(
         done = limited.optimal
         assert (limited.upper_bound[done] - answer.tradeoff[done] <= 1e-8).all()
         assert np.array_equal(limited.supermodel[done], answer.supermodel[done])
+
+
+@pytest.mark.parametrize(("strategy", "search"), PLANS)
+def test_only_the_exact_search_counts_nodes(strategy: str, search: str, backend: str) -> None:
+    rng = np.random.default_rng(0)
+    k = 6
+    case = Case(
+        rng.uniform(0.0, 1.0, (3, k)),
+        rng.uniform(0.0, 1.0, (k,)),
+        np.array(0.05),
+        sigmas=np.full(k, 0.3),
+        samples=rng.standard_normal((k, 32)),
+        strategy=strategy,
+        search=search,
+    )
+    nodes = select(case, backend).nodes
+    assert nodes.dtype == np.int64
+    searched = (strategy, search) == ("cascade_routing", "exact") and backend != "reference"
+    assert (nodes > 0).all() if searched else not nodes.any()
 
 
 @given(case=cases(largest=12))

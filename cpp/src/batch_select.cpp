@@ -43,7 +43,7 @@ void check(const Problem& p, const Selection& s) {
     require(p.samples == nullptr || p.sigmas || p.factor, "samples need sigmas or a factor");
     require(p.samples != nullptr || p.n_samples == 1, "n_samples must be 1 without samples");
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
-                s.optimal,
+                s.optimal && s.nodes,
             "every array of the selection is required");
     if (!p.ran) return;
     for (std::size_t row = 0; row < p.n_queries; ++row) {
@@ -77,6 +77,7 @@ void write(const Query& query, const Decision& decision, bool in_order, std::siz
     selection.tradeoff[row] = decision.quality - query.lambda * decision.cost;
     selection.upper_bound[row] = decision.upper_bound + query.rounding_allowance();
     selection.optimal[row] = decision.optimal;
+    selection.nodes[row] = static_cast<std::int64_t>(decision.nodes);
 }
 
 }  // namespace
@@ -99,6 +100,7 @@ void batch_select(const Problem& problem, const Selection& selection, const Exec
             for (std::size_t row = begin; row < end; ++row) {
                 control.check();
                 query->load(row, draws, control);
+                decision->nodes = 0;
                 decider->decide(*query, *decision, control);
                 write(*query, *decision, in_order, row, selection);
             }

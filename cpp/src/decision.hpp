@@ -15,6 +15,7 @@ struct Decision {
     double cost = 0.0;
     double upper_bound = 0.0;  // but for rounding
     bool optimal = true;
+    std::size_t nodes = 0;  // of the exact search
 };
 
 // Whether option a wins over option b, both within the tolerance of the best: by cost, then by the

@@ -72,6 +72,7 @@ public:
             decision.upper_bound = std::max(decision.upper_bound, best_tradeoff_ + allowance_);
             if (!restart_) break;
         }
+        decision.nodes = nodes_;
     }
 
 private:

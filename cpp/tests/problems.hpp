@@ -14,10 +14,11 @@ struct Answer {
     std::vector<double> tradeoff = std::vector<double>(n), quality = tradeoff, cost = tradeoff,
                         upper_bound = tradeoff;
     std::unique_ptr<bool[]> optimal = std::make_unique<bool[]>(n);
+    std::vector<std::int64_t> nodes = std::vector<std::int64_t>(n, -7);
 
     headrace::Selection view() {
         return {next_model.data(), supermodel.get(),   tradeoff.data(), quality.data(),
-                cost.data(),       upper_bound.data(), optimal.get()};
+                cost.data(),       upper_bound.data(), optimal.get(),   nodes.data()};
     }
     bool decides_as(const Answer& other) const {
         for (std::size_t i = 0; i < n * k; ++i) {

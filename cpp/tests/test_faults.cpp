@@ -43,6 +43,7 @@ int main() {
     refused([](Problem&, Selection& s) { s.cost = nullptr; }, "selection");
     refused([](Problem&, Selection& s) { s.upper_bound = nullptr; }, "selection");
     refused([](Problem&, Selection& s) { s.optimal = nullptr; }, "selection");
+    refused([](Problem&, Selection& s) { s.nodes = nullptr; }, "selection");
     refused([](Problem& p, Selection&) { p.strategy = "rooting"; }, "unknown strategy rooting");
     refused([](Problem& p, Selection&) { p.search = "exactly"; }, "unknown search exactly");
     const bool all_run[4] = {true, true, true, true};

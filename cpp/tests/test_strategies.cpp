@@ -177,6 +177,9 @@ void against_definition(const OwnedProblem& owned, const char* strategy, const c
         CHECK_EQUAL(answer.tradeoff[row], answer.quality[row] - r.lambda() * answer.cost[row]);
         for (const Option& option : options) CHECK(answer.upper_bound[row] >= option.value);
         CHECK(answer.optimal[row] || std::string(search) == "greedy");
+        const bool searches =
+            std::string(strategy) == "cascade_routing" && std::string(search) == "exact";
+        CHECK(searches ? answer.nodes[row] >= 0 : answer.nodes[row] == 0);
     }
 }
 

@@ -26,4 +26,5 @@ def batch_select(
     cost: NDArray[np.float64],
     upper_bound: NDArray[np.float64],
     optimal: NDArray[np.bool_],
+    nodes: NDArray[np.int64],
 ) -> None: ...

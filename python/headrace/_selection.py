@@ -29,6 +29,9 @@ class Selection:
         or not, has a higher expected net value. Includes an allowance for rounding.
     optimal : bool array of shape (n,)
         Whether the choice is proven best.
+    nodes : int64 array of shape (n,)
+        Nodes of the search tree whose bound was computed by ``search="exact"``; 0 where nothing
+        was searched. Not part of the decision: backends may differ.
     """
 
     next_model: NDArray[np.int64]
@@ -38,6 +41,7 @@ class Selection:
     cost: NDArray[np.float64]
     upper_bound: NDArray[np.float64]
     optimal: NDArray[np.bool_]
+    nodes: NDArray[np.int64]
 
     @classmethod
     def empty(cls, n_queries: int, n_models: int) -> Selection:
@@ -50,4 +54,5 @@ class Selection:
             cost=np.zeros(n_queries),
             upper_bound=np.zeros(n_queries),
             optimal=np.zeros(n_queries, dtype=np.bool_),
+            nodes=np.zeros(n_queries, dtype=np.int64),
         )

@@ -13,6 +13,7 @@ struct Selection {
     double* cost = nullptr;              // (n,) still to be paid: models already run are sunk
     double* upper_bound = nullptr;       // (n,) no admissible choice has a higher tradeoff
     bool* optimal = nullptr;             // (n,) whether the choice is proven
+    std::int64_t* nodes = nullptr;       // (n,) nodes that the exact search bounded; else 0
 };
 
 }  // namespace headrace

@@ -201,6 +201,7 @@ def decide_exact(batch: Batch, answer: Answer, begin: int, end: int) -> None:
             batch.fixed_order,
         )
         answer.optimal[row] = proven
+        answer.nodes[row] = state.nodes
 
 
 @compiled

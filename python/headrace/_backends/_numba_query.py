@@ -55,6 +55,7 @@ class Answer(NamedTuple):
     cost: Floats
     upper_bound: Floats
     optimal: Bools
+    nodes: Integers
 
 
 class Query(NamedTuple):

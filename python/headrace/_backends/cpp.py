@@ -44,5 +44,6 @@ def select(problem: Problem, n_threads: int) -> Selection:
         selection.cost,
         selection.upper_bound,
         selection.optimal,
+        selection.nodes,
     )
     return selection

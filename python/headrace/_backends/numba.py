@@ -100,6 +100,7 @@ def answer_of(selection: Selection) -> Answer:
         selection.cost,
         selection.upper_bound,
         selection.optimal,
+        selection.nodes,
     )
 
 
