@@ -1,303 +1,319 @@
 // Exact search: branch and bound with a certificate.
 //
-// On common samples the best supermodel is an uncapacitated facility location: models are
-// facilities with opening costs f_i = lambda c_i, samples are clients. For any level w_s per
-// sample,
+// A greedy set comes first, then the dual bound of facility location (dual.hpp) at the levels of
+// complementary slackness. It excludes most models at once; the draws of the others are laid side
+// by side in a pool. There the levels improve by subgradient steps of Polyak's length (1969), models
+// are excluded and included by their reduced gains and by Lemma 1 of the cascade-routing paper
+// applied to every member, and the search branches on what is left.
 //
-//     mean(w) + sum over the (at most `slots`) largest of [mean((x_i - w)+) - f_i]+
-//
-// bounds the tradeoff of every set of free models (Erlenkotter, 1978); where models are included
-// already, w_s must not be below their best draw. The search improves w by subgradient steps of
-// Polyak's length, excludes models by their reduced cost and by Lemma 1 of the cascade-routing
-// paper applied to every member, and branches on what is left.
-//
-// It runs twice. First for the best tradeoff; then for the winner of the tie, the set with the best
-// key among those within the tolerance. Bounds are compared with an allowance for rounding, and
-// every set that counts is evaluated as the contract says, so the choice is that of enumeration.
+// Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as
+// long as there are few. Where there are many, the pass goes on to find the best tradeoff alone, and
+// a second one looks for the set that wins the tie. Bounds are compared with an allowance for
+// rounding, and every set that counts is evaluated as the contract says, so the choice is that of
+// enumeration.
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
 
+#include "best_two.hpp"
+#include "construct.hpp"
+#include "dual.hpp"
 #include "kernels.hpp"
+#include "pace.hpp"
+#include "pool.hpp"
 #include "registry.hpp"
 
 namespace headrace {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Local = std::size_t;  // position among the candidates, from the cheapest up
-
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 40;
-constexpr int kChildSteps = 12;
-constexpr int kPatience = 4;  // steps without progress before they are halved
+constexpr int kChildSteps = 8;
+constexpr int kPatience = 4;           // steps without progress before they are halved
+constexpr double kShortestStep = 0.05;  // of Polyak's; shorter ones are not worth it
+constexpr double kMemory = 0.8;        // of the share of steps in which a model paid
 
-// A node on the path from the root: `included` up to here, `free` still open.
+// A node on the path from the root: models included up to here, others free.
 struct Level {
     std::vector<double> best;   // best draws of what has run or is included
     std::vector<double> level;  // w of the bound, the best found
     std::vector<Local> free;
-    double bound = kInfinity;  // of every set below this node that is still open
-    double paid = 0.0;         // sum of f over the included, in any order
+    double bound = kInfinity;      // of every set below this node that is still open
+    double paid = 0.0;             // sum of prices over the included, in any order
+    std::size_t n_included = 0;    // of included_ belong to this node
     bool opened = false;
+};
+
+// The sets that tie with the best one, while there are few.
+class TiedSets {
+public:
+    struct Entry {
+        double tradeoff, quality, cost;
+        std::vector<std::size_t> models;
+    };
+
+    void clear() { size_ = 0; }
+    const Entry* begin() const { return entries_.data(); }
+    const Entry* end() const { return entries_.data() + size_; }
+
+    void drop_below(double tradeoff) {
+        for (std::size_t i = 0; i < size_;) {
+            if (entries_[i].tradeoff >= tradeoff) {
+                ++i;
+            } else {
+                std::swap(entries_[i], entries_[--size_]);
+            }
+        }
+    }
+
+    // False where there is no room; a set that is there already needs none.
+    bool add(double tradeoff, double quality, double cost,
+             const std::vector<std::size_t>& models) {
+        for (const Entry& entry : *this) {
+            if (entry.models == models) return true;
+        }
+        if (size_ == entries_.size()) return false;
+        Entry& entry = entries_[size_++];
+        entry.tradeoff = tradeoff;
+        entry.quality = quality;
+        entry.cost = cost;
+        entry.models = models;
+        return true;
+    }
+
+private:
+    std::array<Entry, 16> entries_;
+    std::size_t size_ = 0;
 };
 
 class Exact final : public Decider {
 public:
+    Draws draws() const override { return Draws::kOnDemand; }
+
     void decide(const Query& query, Decision& decision, Control& control) override {
         query_ = &query;
         decision_ = &decision;
-        control_ = &control;
-        start();
+        start(control);
         if (query.max_new == 0) {
             decision.added.clear();
-            decision.quality = query.mean(levels_[0].best.data());
+            decision.quality = query.mean(ran_.data());
             decision.cost = 0.0;
             decision.upper_bound = decision.quality;
             decision.optimal = true;
             return;
         }
-        construct();
-        goal_ = Goal::kTradeoff;
-        const bool proven = search();
+        goal_ = Goal::kAllTied;
+        gather();
+        bool proven = search();
         decision.upper_bound = proven ? best_tradeoff_ + allowance_ : open_bound();
-        goal_ = Goal::kTie;
+        const bool all_tied = goal_ == Goal::kAllTied;
+        choose();
+        if (proven && !all_tied) proven = settle_tie();
         decision.optimal = proven;
-        while (decision.optimal) {
-            restart_ = false;
-            decision.optimal = search();
-            decision.upper_bound = std::max(decision.upper_bound, best_tradeoff_ + allowance_);
-            if (!restart_) break;
-        }
         decision.nodes = nodes_;
     }
 
 private:
-    enum class Goal : std::uint8_t { kTradeoff, kTie };
+    enum class Goal : std::uint8_t {
+        kAllTied,  // every set that ties with the best
+        kBest,     // one set of the best tradeoff
+        kTie,      // the set that wins the tie with the best tradeoff, which is known
+    };
 
-    std::size_t m() const { return order_.size(); }
-    const double* draws(Local j) const { return query_->draws(order_[j]); }
-    double per_sample(double total) const {
-        return total / static_cast<double>(query_->problem.n_samples);
-    }
-    double excess(Local j, const std::vector<double>& level) const {
-        return per_sample(kernels::excess(draws(j), level.data(), query_->length));
-    }
     bool nothing_yet() const { return included_.empty() && query_->ran.empty(); }
+    const double* ran() const { return query_->ran.empty() ? nullptr : ran_.data(); }
 
-    void start() {
+    void start(Control& control) {
         const Query& query = *query_;
-        order_ = query.candidates;
-        std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-            return query.costs[a] < query.costs[b];
-        });
-        price_.resize(m());
-        reduced_.resize(m());
-        lowest_ = kInfinity;
-        for (Local j = 0; j < m(); ++j) {
-            price_[j] = query.lambda * query.costs[order_[j]];
-            const double* x = draws(j);
-            for (std::size_t s = 0; s < query.problem.n_samples; ++s) {
-                lowest_ = std::min(lowest_, x[s]);
-            }
-        }
-        if (m() > 0) lowest_ -= price_.back();
+        pace_.start(query.problem, control);
         allowance_ = query.rounding_allowance();
+        lowest_ = -query.largest();
+        ran_.resize(query.length);
+        query.best_of_ran(ran_.data());
         included_.clear();
+        tied_.clear();
         nodes_ = 0;
         cut_ = false;
         best_tradeoff_ = -kInfinity;
-        if (query.problem.time_limit > 0.0) {
-            deadline_ = Clock::now() +
-                        std::chrono::duration_cast<Clock::duration>(
-                            std::chrono::duration<double>(std::min(query.problem.time_limit, 1e8)));
-        }
-        if (levels_.empty()) levels_.emplace_back();
-        Level& root = levels_[0];
-        root.best.resize(query.length);
-        query.best_of_ran(root.best.data());
     }
 
     // ---- sets that count ----
 
     // Evaluates what has run with `models` (any order, which is kept) as the contract says.
     void evaluate(const std::vector<Local>& models, const double* best) {
-        sorted_ = models;
-        std::sort(sorted_.begin(), sorted_.end());
-        double cost = 0.0;
-        for (const Local j : sorted_) cost += query_->costs[order_[j]];
+        const double cost = canonical_cost(models);
         const double quality = query_->mean(best);
         const double tradeoff = quality - query_->lambda * cost;
-        if (goal_ == Goal::kTie) {
-            if (tradeoff > best_tradeoff_) {  // by less than the allowance: the tie has moved
+        switch (goal_) {
+            case Goal::kAllTied:
+                if (tradeoff < best_tradeoff_ - kTieTolerance) return;
+                to_models(models);
+                if (tradeoff > best_tradeoff_) {
+                    best_tradeoff_ = tradeoff;
+                    accept(quality, cost);
+                    tied_.drop_below(best_tradeoff_ - kTieTolerance);
+                }
+                if (!tied_.add(tradeoff, quality, cost, models_)) goal_ = Goal::kBest;
+                return;
+            case Goal::kBest:
+                if (!(tradeoff > best_tradeoff_)) return;
                 best_tradeoff_ = tradeoff;
-                restart_ = true;
+                to_models(models);
                 accept(quality, cost);
                 return;
-            }
-            if (!(tradeoff >= best_tradeoff_ - kTieTolerance)) return;
-            to_models(sorted_, models_);
-            if (wins_tie({cost, models_}, {decision_->cost, decision_->added},
-                         query_->problem.ties)) {
-                accept(quality, cost);
-            }
-        } else if (tradeoff > best_tradeoff_) {
-            best_tradeoff_ = tradeoff;
-            accept(quality, cost);
+            case Goal::kTie:
+                if (tradeoff < best_tradeoff_ - kTieTolerance) return;
+                to_models(models);
+                if (tradeoff > best_tradeoff_) {  // by less than the allowance: the tie has moved
+                    best_tradeoff_ = tradeoff;
+                    moved_ = true;
+                    accept(quality, cost);
+                } else if (wins_tie({cost, models_}, {decision_->cost, decision_->added},
+                                    query_->problem.ties)) {
+                    accept(quality, cost);
+                }
         }
     }
 
     void accept(double quality, double cost) {
-        to_models(sorted_, decision_->added);
+        decision_->added = models_;
         decision_->quality = quality;
         decision_->cost = cost;
     }
 
-    void to_models(const std::vector<Local>& locals, std::vector<std::size_t>& models) const {
-        models.clear();
-        for (const Local j : locals) models.push_back(order_[j]);
-        std::sort(models.begin(), models.end());
+    // Takes the winner among the best set and those that are known to tie with it.
+    void choose() {
+        tied_.drop_below(best_tradeoff_ - kTieTolerance);
+        for (const TiedSets::Entry& entry : tied_) {
+            if (!wins_tie({entry.cost, entry.models}, {decision_->cost, decision_->added},
+                          query_->problem.ties)) {
+                continue;
+            }
+            models_ = entry.models;
+            accept(entry.quality, entry.cost);
+        }
     }
 
-    // ---- a first set ----
+    // Returns whether it came to its end within the limits.
+    bool settle_tie() {
+        goal_ = Goal::kTie;
+        do {
+            moved_ = false;
+            if (!search()) return false;
+            decision_->upper_bound = std::max(decision_->upper_bound, best_tradeoff_ + allowance_);
+        } while (moved_);
+        return true;
+    }
 
-    // Adds the model of the highest gain while there is one, then drops what became redundant.
-    void construct() {
-        goal_ = Goal::kTradeoff;
-        const Level& root = levels_[0];
-        scratch_ = root.best;
-        chosen_.clear();
-        if (!query_->ran.empty()) evaluate(chosen_, scratch_.data());
-        while (chosen_.size() < query_->max_new) {
-            const bool first = chosen_.empty() && query_->ran.empty();
-            double most = first ? -kInfinity : 0.0;
-            Local pick = m();
-            for (Local j = 0; j < m(); ++j) {
-                const double gain =
-                    (first ? query_->mean(draws(j)) : excess(j, scratch_)) - price_[j];
-                if (gain > most) {
-                    most = gain;
-                    pick = j;
-                }
-            }
-            if (pick == m()) break;
-            chosen_.push_back(pick);
-            if (first) {
-                std::copy_n(draws(pick), query_->length, scratch_.begin());
-            } else {
-                kernels::raise(scratch_.data(), draws(pick), query_->length);
-            }
-            evaluate(chosen_, scratch_.data());
-            control_->check();
-            if (limit_reached()) return;
+    // Fills models_.
+    void to_models(const std::vector<Local>& locals) {
+        models_.clear();
+        for (const Local j : locals) models_.push_back(pool_.model(j));
+        std::sort(models_.begin(), models_.end());
+    }
+
+    double canonical_cost(const std::vector<Local>& models) {
+        sorted_ = models;
+        std::sort(sorted_.begin(), sorted_.end());
+        double cost = 0.0;
+        for (const Local j : sorted_) cost += pool_.cost(j);
+        return cost;
+    }
+
+    // ---- the pool ----
+
+    // A first set, the levels that it suggests, and the models that their bound leaves.
+    void gather() {
+        const Query& query = *query_;
+        construction_.greedy(query, ran(), pace_, survivors_);
+        pool_.fill(query, survivors_);
+        chosen_.resize(pool_.size());
+        for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
+        drop_redundant();
+
+        Level& root = first_level();
+        if (ran() != nullptr) evaluate({}, ran());
+        if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
+        prices_.clear();
+        for (const Local j : chosen_) prices_.push_back(pool_.price(j));
+        slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
+
+        gains_.clear();
+        for (const std::size_t i : query.candidates) {
+            gains_.push_back(query.excess(i, root.level.data()) - query.lambda * query.costs[i]);
+            pace_.work(query.length);
         }
-        while (chosen_.size() > (query_->ran.empty() ? 1U : 0U)) {
-            best_and_second(chosen_, root.best);
+        dual_.set(query.mean(root.level.data()), gains_, query.max_new, ran() == nullptr);
+        first_bound_ = dual_.total();
+        survivors_.clear();
+        for (std::size_t c = 0; c < gains_.size(); ++c) {
+            if (!rules_out(dual_.with(gains_[c]))) survivors_.push_back(query.candidates[c]);
+        }
+        pool_.fill(query, survivors_);
+        improved_ = false;
+    }
+
+    // Drops from chosen_ what gains by going, the most first; leaves the rest in two_.
+    void drop_redundant() {
+        for (;;) {
+            two_.start(*query_, ran(), lowest_);
+            for (const Local j : chosen_) two_.add(pool_.draws(j));
+            if (chosen_.size() <= (ran() == nullptr ? 1U : 0U)) return;
             const std::size_t worst = least_marginal(chosen_);
-            if (loss_[worst] - price_[chosen_[worst]] >= 0.0) break;
+            if (losses()[worst] >= pool_.price(chosen_[worst])) return;
             chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(worst));
-            best_and_second(chosen_, root.best);
-            evaluate(chosen_, scratch_.data());
-            control_->check();
-            if (limit_reached()) return;
         }
     }
 
-    // Fills scratch_ with the best draws of `models` and `base` (what has run), second_ with the
-    // best draws without the model that is best there, owner_ with that model's place in the list.
-    void best_and_second(const std::vector<Local>& models, const std::vector<double>& base) {
-        const std::size_t length = query_->length;
-        const std::size_t n_samples = query_->problem.n_samples;
-        const bool floor = !query_->ran.empty();
-        scratch_.assign(length, floor ? 0.0 : -kInfinity);
-        second_.assign(length, -kInfinity);
-        owner_.assign(length, models.size());
-        if (floor) scratch_ = base;
-        for (std::size_t place = 0; place < models.size(); ++place) {
-            const double* x = draws(models[place]);
-            for (std::size_t s = 0; s < n_samples; ++s) {
-                if (x[s] > scratch_[s]) {
-                    second_[s] = scratch_[s];
-                    scratch_[s] = x[s];
-                    owner_[s] = place;
-                } else if (x[s] > second_[s]) {
-                    second_[s] = x[s];
-                }
-            }
-        }
-        loss_.assign(models.size(), 0.0);
-        for (std::size_t s = 0; s < n_samples; ++s) {
-            if (owner_[s] < models.size()) loss_[owner_[s]] += scratch_[s] - second_[s];
-        }
-        for (double& loss : loss_) loss = per_sample(loss);
-        std::fill(scratch_.begin() + static_cast<std::ptrdiff_t>(n_samples), scratch_.end(), 0.0);
-    }
+    const std::vector<double>& losses() const { return losses_; }
 
-    std::size_t least_marginal(const std::vector<Local>& models) const {
+    // The place of the model whose marginal gain is the lowest in the set that two_ holds.
+    std::size_t least_marginal(const std::vector<Local>& models) {
+        losses_ = two_.losses();
         std::size_t worst = 0;
         for (std::size_t place = 1; place < models.size(); ++place) {
-            if (loss_[place] - price_[models[place]] < loss_[worst] - price_[models[worst]]) {
+            if (losses_[place] - pool_.price(models[place]) <
+                losses_[worst] - pool_.price(models[worst])) {
                 worst = place;
             }
         }
         return worst;
     }
 
-    // Levels by complementary slackness: each model of the first set is paid for exactly by the
-    // samples that it serves, all lowered to a common level but not below their second best.
-    void start_levels(Level& root) {
-        best_and_second(chosen_, root.best);
-        root.level = scratch_;
-        for (std::size_t place = 0; place < chosen_.size(); ++place) {
-            const double price = price_[chosen_[place]];
-            double low = lowest_;
-            double high = -kInfinity;
-            for (std::size_t s = 0; s < query_->problem.n_samples; ++s) {
-                if (owner_[s] == place) high = std::max(high, scratch_[s]);
-            }
-            const auto lowered = [&](std::size_t s, double to) {
-                return std::max(second_[s], std::min(scratch_[s], to));
-            };
-            for (int i = 0; i < 20 && low < high; ++i) {
-                const double middle = 0.5 * (low + high);
-                double payment = 0.0;
-                for (std::size_t s = 0; s < query_->problem.n_samples; ++s) {
-                    if (owner_[s] == place) payment += scratch_[s] - lowered(s, middle);
-                }
-                (per_sample(payment) > price ? low : high) = middle;
-            }
-            for (std::size_t s = 0; s < query_->problem.n_samples; ++s) {
-                if (owner_[s] == place) root.level[s] = lowered(s, high);
-            }
-        }
-    }
-
     // ---- the search ----
+
+    Level& first_level() {
+        if (levels_.empty()) levels_.emplace_back();
+        return levels_[0];
+    }
 
     // Returns whether it came to its end within the limits.
     bool search() {
         included_.clear();
         depth_ = 0;
-        Level& root = levels_[0];
-        root.free.resize(m());
-        for (Local j = 0; j < m(); ++j) root.free[j] = j;
-        root.bound = kInfinity;
+        Level& root = first_level();
+        root.best = ran_;
+        root.free.resize(pool_.size());
+        for (Local j = 0; j < pool_.size(); ++j) root.free[j] = j;
+        root.bound = first_bound_;
         root.paid = 0.0;
+        root.n_included = 0;
         root.opened = false;
-        if (goal_ == Goal::kTradeoff) start_levels(root);
+        frequency_.assign(pool_.size(), 0.0);
         for (;;) {
-            Level& node = levels_[depth_];
-            const bool live = enter(node) && bound(node) == Bound::kOpen;
+            const bool live = enter(levels_[depth_]) && bound(levels_[depth_]) == Bound::kOpen;
             if (cut_) return false;
-            if (live && !node.free.empty()) {
-                descend(node);
+            if (live && depth_ == 0 && !improved_) {
+                improve(levels_[0]);
+            } else if (live) {
+                descend();
             } else {
                 if (depth_ == 0) return true;
                 --depth_;
-                included_.pop_back();
+                included_.resize(levels_[depth_].n_included);
             }
         }
     }
@@ -305,9 +321,7 @@ private:
     // The bound of all that is open when a limit ends the search.
     double open_bound() const {
         double bound = best_tradeoff_;
-        for (std::size_t d = 0; d <= depth_; ++d) {
-            if (levels_[d].bound < kInfinity) bound = std::max(bound, levels_[d].bound);
-        }
+        for (std::size_t d = 0; d <= depth_; ++d) bound = std::max(bound, levels_[d].bound);
         return bound + allowance_;
     }
 
@@ -315,20 +329,28 @@ private:
     bool enter(Level& node) {
         if (node.opened) return true;
         node.opened = true;
-        if (nothing_yet()) return true;
+        return nothing_yet() || settle_included(node);
+    }
+
+    // After a change of what is included: false where no set above it can count. Else drops the
+    // free models that cannot gain any more.
+    bool settle_included(Level& node) {
+        if (included_.size() > query_->max_new) return false;
         evaluate(included_, node.best.data());
         if (included_.size() == query_->max_new) return false;
         if (goal_ == Goal::kTie && hopeless_key(node)) return false;
         if (!members_pay()) return false;
-        std::erase_if(node.free,
-                      [&](Local j) { return !may_gain(excess(j, node.best) - price_[j]); });
+        std::erase_if(node.free, [&](Local j) {
+            pace_.work(query_->length);
+            return !may_gain(pool_.excess(j, node.best.data()) - pool_.price(j));
+        });
         return true;
     }
 
     // Whether a set that counts may hold a model of this marginal gain: by submodularity it never
     // gains more in a larger set, and without it that set would be no worse.
     bool may_gain(double gain) const {
-        if (goal_ == Goal::kTie) return gain + allowance_ >= -kTieTolerance;
+        if (goal_ != Goal::kBest) return gain + allowance_ >= -kTieTolerance;
         return coarse() ? gain + allowance_ >= 0.0 : gain > 0.0;
     }
 
@@ -336,9 +358,11 @@ private:
     bool members_pay() {
         const bool alone = query_->ran.empty() && included_.size() == 1;
         if (included_.empty() || alone) return true;
-        best_and_second(included_, levels_[0].best);
+        two_.start(*query_, ran(), lowest_);
+        for (const Local j : included_) two_.add(pool_.draws(j));
+        pace_.work(2 * included_.size() * query_->length);
         const std::size_t worst = least_marginal(included_);
-        return may_gain(loss_[worst] - price_[included_[worst]]);
+        return may_gain(losses_[worst] - pool_.price(included_[worst]));
     }
 
     // Whether no set above the included one can win the tie against the choice so far.
@@ -360,17 +384,9 @@ private:
         return included_.size() >= decision_->added.size();
     }
 
-    double canonical_cost(const std::vector<Local>& models) {
-        sorted_ = models;
-        std::sort(sorted_.begin(), sorted_.end());
-        double cost = 0.0;
-        for (const Local j : sorted_) cost += query_->costs[order_[j]];
-        return cost;
-    }
-
     // Whether a bound rules out that anything below it counts.
     bool rules_out(double bound) const {
-        if (goal_ == Goal::kTie) return bound + allowance_ < best_tradeoff_ - kTieTolerance;
+        if (goal_ != Goal::kBest) return bound + allowance_ < best_tradeoff_ - kTieTolerance;
         return bound <= best_tradeoff_ + (coarse() ? -allowance_ : allowance_);
     }
 
@@ -380,176 +396,213 @@ private:
 
     enum class Bound : std::uint8_t { kOpen, kClosed };
 
+    // Improves the node's levels, excluding and including models on the way.
     Bound bound(Level& node) {
         ++nodes_;
         if (node.free.empty()) return Bound::kClosed;
-        const bool none = nothing_yet();
         const std::size_t length = query_->length;
-        const std::size_t n_samples = query_->problem.n_samples;
-        const std::size_t slots = query_->max_new - included_.size();
 
         // No level is worth more than the best draw there is, nor less than what is included.
-        top_.assign(draws(node.free[0]), draws(node.free[0]) + length);
-        for (const Local j : node.free) kernels::raise(top_.data(), draws(j), length);
-        if (!none) kernels::raise(top_.data(), node.best.data(), length);
+        top_.assign(pool_.draws(node.free[0]), pool_.draws(node.free[0]) + length);
+        for (const Local j : node.free) kernels::raise(top_.data(), pool_.draws(j), length);
+        floor_ = node.best;
+        if (nothing_yet()) {
+            std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
+        } else {
+            kernels::raise(top_.data(), node.best.data(), length);
+        }
         level_ = node.level;
-        if (!none) kernels::raise(level_.data(), node.best.data(), length);
+        kernels::raise(level_.data(), floor_.data(), length);
         kernels::lower(level_.data(), top_.data(), length);
+        for (const Local j : node.free) frequency_[j] = 0.0;
 
         double best = kInfinity;
-        const int steps = depth_ == 0 ? kRootSteps : kChildSteps;
-        double length_of_step = 1.0;
+        double stride = 1.0;
         int stale = 0;
+        const int steps = depth_ == 0 && nodes_ == 1 ? kRootSteps : kChildSteps;
         for (int step = 0;; ++step) {
-            const double total = evaluate_level(node, slots, none);
+            measure(node);
+            double total = dual_.total();
+            stale = best - total > 0.01 * (best - best_tradeoff_) ? 0 : stale + 1;
             if (total < best) {
-                stale = best - total > 0.01 * (best - best_tradeoff_) ? 0 : stale + 1;
                 best = total;
                 node.bound = std::min(node.bound, total);
                 node.level = level_;
-            } else {
-                ++stale;
+                best_slope_ = slope_;
             }
             if (rules_out(total)) return Bound::kClosed;
-            control_->check();
             if (limit_reached()) {
                 cut_ = true;
                 return Bound::kOpen;
             }
-            exclude(node);
+            if (filter(node)) {
+                if (!settle_included(node) || node.free.empty()) return Bound::kClosed;
+                floor_ = node.best;
+                kernels::raise(level_.data(), floor_.data(), length);
+                node.level = level_;
+                best = kInfinity;
+                stale = 0;
+                continue;
+            }
             if (node.free.empty()) return Bound::kClosed;
-            if (step == steps) return Bound::kOpen;
+            if (step >= steps) return Bound::kOpen;
             if (stale == kPatience) {
-                length_of_step *= 0.5;
+                stride *= 0.5;
+                if (stride < kShortestStep) return Bound::kOpen;
                 stale = 0;
                 level_ = node.level;
-                if (length_of_step < 0.1) return Bound::kOpen;
-                evaluate_level(node, slots, none);
+                slope_ = best_slope_;
+                total = best;
             }
-
-            // One step down the subgradient 1 - (number of paying models above the level).
-            slope_.assign(length, -1.0);
-            for (const Local j : node.free) {
-                if (j == only_ || (reduced_[j] > 0.0 && reduced_[j] >= least_paying_)) {
-                    kernels::count_above(slope_.data(), draws(j), level_.data(), length);
-                }
-            }
-            double norm = 0.0;
-            for (std::size_t s = 0; s < n_samples; ++s) {
-                const double floor = none ? lowest_ : node.best[s];
-                if (slope_[s] < 0.0 && level_[s] <= floor) slope_[s] = 0.0;
-                if (slope_[s] > 0.0 && level_[s] >= top_[s]) slope_[s] = 0.0;
-                norm += slope_[s] * slope_[s];
-            }
+            // One step down the subgradient.
+            const double norm = kernels::clip_slope(slope_.data(), level_.data(), floor_.data(),
+                                                    top_.data(), length);
             if (norm == 0.0) return Bound::kOpen;
-            const double target =
-                goal_ == Goal::kTradeoff ? best_tradeoff_ : best_tradeoff_ - 2.0 * kTieTolerance;
-            const double move =
-                length_of_step * (total - target) * static_cast<double>(n_samples) / norm;
-            for (std::size_t s = 0; s < n_samples; ++s) {
-                const double floor = none ? lowest_ : node.best[s];
-                level_[s] = std::min(top_[s], std::max(floor, level_[s] + move * slope_[s]));
+            const double move = stride * (total - (best_tradeoff_ - 2.0 * kTieTolerance)) *
+                                static_cast<double>(query_->problem.n_samples) / norm;
+            kernels::move_level(level_.data(), slope_.data(), move, floor_.data(), top_.data(),
+                                length);
+        }
+    }
+
+    // The bound of level_: fills gains_ and dual_, and slope_ with the direction that lowers the
+    // bound, the number of counted models above each level less one.
+    void measure(const Level& node) {
+        const std::size_t length = query_->length;
+        const std::size_t slots = query_->max_new - included_.size();
+        gains_.clear();
+        for (const Local j : node.free) {
+            gains_.push_back(pool_.excess(j, level_.data()) - pool_.price(j));
+        }
+        pace_.work(2 * node.free.size() * length);
+        dual_.set(query_->mean(level_.data()) - node.paid, gains_, slots, nothing_yet());
+        slope_.assign(length, -1.0);
+        for (std::size_t f = 0; f < gains_.size(); ++f) {
+            const Local j = node.free[f];
+            frequency_[j] *= kMemory;
+            if (!dual_.counts(gains_[f])) continue;
+            frequency_[j] += 1.0 - kMemory;
+            kernels::count_above(slope_.data(), pool_.draws(j), level_.data(), length);
+        }
+    }
+
+    // Drops the free models that no set which counts contains, and includes those that every such
+    // set contains, by their gains. Returns whether one was included.
+    bool filter(Level& node) {
+        const std::size_t before = included_.size();
+        std::size_t kept = 0;
+        for (std::size_t f = 0; f < gains_.size(); ++f) {
+            const Local j = node.free[f];
+            if (rules_out(dual_.with(gains_[f]))) continue;
+            if (rules_out(dual_.without(gains_[f]))) {
+                include(node, j);
+            } else {
+                node.free[kept++] = j;
             }
         }
+        node.free.resize(kept);
+        node.n_included = included_.size();
+        return included_.size() > before;
     }
 
-    // The bound of level_. Also the reduced cost of every free model; least_paying_, that of the
-    // last one that fits the slots (0: there is room); unrestricted_, the bound of all sets, the
-    // empty one included; and only_, the model of the bound where something must run but none pays.
-    double evaluate_level(const Level& node, std::size_t slots, bool none) {
-        const double base = query_->mean(level_.data()) - node.paid;
-        paying_.clear();
-        Local most = node.free[0];
-        for (const Local j : node.free) {
-            reduced_[j] = excess(j, level_) - price_[j];
-            if (reduced_[j] > reduced_[most]) most = j;
-            if (reduced_[j] > 0.0) paying_.push_back(reduced_[j]);
+    void include(Level& node, Local j) {
+        if (nothing_yet()) {
+            std::copy_n(pool_.draws(j), query_->length, node.best.begin());
+        } else {
+            kernels::raise(node.best.data(), pool_.draws(j), query_->length);
         }
-        least_paying_ = 0.0;
-        if (paying_.size() >= slots) {
-            std::nth_element(paying_.begin(),
-                             paying_.begin() + static_cast<std::ptrdiff_t>(slots - 1),
-                             paying_.end(), std::greater<>());
-            least_paying_ = paying_[slots - 1];
-            paying_.resize(slots);
-        }
-        double total = base;
-        for (const double gain : paying_) total += gain;
-        unrestricted_ = total;
-        only_ = none && reduced_[most] < 0.0 ? most : m();
-        return only_ == m() ? total : base + reduced_[most];
-    }
-
-    // Drops free models that no set which counts contains, by their reduced cost.
-    void exclude(Level& node) {
-        std::erase_if(node.free, [&](Local j) {
-            return reduced_[j] <= least_paying_ &&
-                   rules_out(unrestricted_ - least_paying_ + reduced_[j]);
-        });
+        included_.push_back(j);
+        node.paid += pool_.price(j);
     }
 
     bool limit_reached() const {
-        const Problem& problem = query_->problem;
-        return (problem.node_limit != 0 && nodes_ > problem.node_limit) ||
-               (problem.time_limit > 0.0 && Clock::now() > deadline_);
+        const std::size_t limit = query_->problem.node_limit;
+        return (limit != 0 && nodes_ > limit) || pace_.late();
     }
 
-    // Branches on the free model that serves most, first with it; the node keeps it excluded.
-    void descend(Level& node) {
-        Local pick = node.free[0];
-        for (const Local j : node.free) {
-            if (reduced_[j] + price_[j] > reduced_[pick] + price_[pick]) pick = j;
+    // Once, where the root stays open: a better set from the models that its bound counts most.
+    void improve(const Level& root) {
+        improved_ = true;
+        chosen_ = included_;
+        for (const Local j : root.free) {
+            if (frequency_[j] > 0.5 && chosen_.size() < query_->max_new) chosen_.push_back(j);
         }
-        std::erase(node.free, pick);
-        if (levels_.size() == depth_ + 1) levels_.emplace_back();
-        Level& parent = levels_[depth_];  // emplace_back may have moved it
+        if (chosen_.empty() && ran() == nullptr) chosen_.push_back(root.free[0]);
+        construction_.improve(*query_, pool_, ran(), lowest_, pace_, chosen_);
+        two_.start(*query_, ran(), lowest_);
+        for (const Local j : chosen_) two_.add(pool_.draws(j));
+        evaluate(chosen_, two_.best().data());
+    }
+
+    // Branches on a free model that serves much and is neither in nor out, first with it; the node
+    // keeps it excluded.
+    void descend() {
+        Level* node = &levels_[depth_];
+        std::size_t pick = 0;
+        double most = -1.0;
+        for (std::size_t f = 0; f < node->free.size(); ++f) {
+            const Local j = node->free[f];
+            const double undecided = std::min(frequency_[j], 1.0 - frequency_[j]) + 0.02;
+            const double served = pool_.excess(j, node->level.data());
+            if (undecided * served > most) {
+                most = undecided * served;
+                pick = f;
+            }
+        }
+        const Local j = node->free[pick];
+        node->free.erase(node->free.begin() + static_cast<std::ptrdiff_t>(pick));
+        if (levels_.size() == depth_ + 1) {
+            levels_.emplace_back();
+            node = &levels_[depth_];
+        }
         Level& child = levels_[depth_ + 1];
-        child.best = parent.best;
-        if (nothing_yet()) {
-            std::copy_n(draws(pick), query_->length, child.best.begin());
-        } else {
-            kernels::raise(child.best.data(), draws(pick), query_->length);
-        }
-        child.level = parent.level;
-        child.free = parent.free;
-        child.bound = kInfinity;
-        child.paid = parent.paid + price_[pick];
+        child.best = node->best;
+        child.level = node->level;
+        child.free = node->free;
+        child.bound = node->bound;
+        child.paid = node->paid;
         child.opened = false;
-        included_.push_back(pick);
+        include(child, j);
+        child.n_included = included_.size();
         ++depth_;
     }
 
     const Query* query_ = nullptr;
     Decision* decision_ = nullptr;
-    Control* control_ = nullptr;
+    Pace pace_;
 
-    Goal goal_ = Goal::kTradeoff;
+    Goal goal_ = Goal::kAllTied;
     double best_tradeoff_ = 0.0;
     double allowance_ = 0.0;  // of rounding
-    double lowest_ = 0.0;     // no useful level is below
-    bool restart_ = false;    // a better tradeoff turned up while the tie was settled
-    bool cut_ = false;        // a limit was reached
+    double lowest_ = 0.0;     // no draw and no useful level is below
+    double first_bound_ = 0.0;
+    bool improved_ = false;  // the root's set has been
+    bool moved_ = false;     // a better tradeoff turned up while the tie was settled
+    bool cut_ = false;       // a limit was reached
     std::size_t nodes_ = 0;
-    Clock::time_point deadline_;
+    TiedSets tied_;
 
-    std::vector<std::size_t> order_;  // candidates from the cheapest up
-    std::vector<double> price_;       // f of each candidate
+    std::vector<double> ran_;  // best draws of what has run
+    std::vector<std::size_t> survivors_;
+    Construction construction_;
+    SlackLevels slack_levels_;
+    Pool pool_;
 
     std::vector<Level> levels_;
     std::size_t depth_ = 0;
-    std::vector<Local> included_;  // one for each level below the root
+    std::vector<Local> included_;
+    std::vector<double> frequency_;  // of each model of the pool: how often its bound counted it
 
     // Of the bound in work.
-    std::vector<double> level_, top_, slope_, reduced_, paying_;
-    double least_paying_ = 0.0;
-    double unrestricted_ = 0.0;
-    Local only_ = 0;
+    DualBound dual_;
+    std::vector<double> level_, floor_, top_, slope_, best_slope_;
+    std::vector<double> gains_;  // of each free model
 
     // Of the set in work.
+    BestTwo two_;
     std::vector<Local> chosen_, sorted_, everything_;
     std::vector<std::size_t> models_;
-    std::vector<double> scratch_, second_, loss_;
-    std::vector<std::size_t> owner_;
+    std::vector<double> prices_, losses_;
 };
 
 }  // namespace

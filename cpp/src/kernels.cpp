@@ -72,6 +72,50 @@ void lower(double* level, const double* x, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) level[s] = x[s] < level[s] ? x[s] : level[s];
 }
 
+void raise_two(double* best, double* second, double* owner, const double* x, double place,
+               std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        const bool above = x[s] > best[s];
+        const double loser = above ? best[s] : x[s];
+        second[s] = second[s] < loser ? loser : second[s];
+        owner[s] = above ? place : owner[s];
+        best[s] = above ? x[s] : best[s];
+    }
+}
+
+void swap_kept(double* kept, const double* x, const double* best, const double* second,
+               std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        const double above = (x[s] < best[s] ? x[s] : best[s]) - second[s];
+        kept[s] = above > 0.0 ? above : 0.0;
+    }
+}
+
+double clip_slope(double* slope, const double* level, const double* floor, const double* top,
+                  std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double w = level[s + l];
+            double g = slope[s + l];
+            g = g < 0.0 && w <= floor[s + l] ? 0.0 : g;
+            g = g > 0.0 && w >= top[s + l] ? 0.0 : g;
+            slope[s + l] = g;
+            lane[l] += g * g;
+        }
+    }
+    return add_lanes(lane);
+}
+
+void move_level(double* level, const double* slope, double step, const double* floor,
+                const double* top, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        double w = level[s] + step * slope[s];
+        w = w < floor[s] ? floor[s] : w;
+        level[s] = top[s] < w ? top[s] : w;
+    }
+}
+
 void count_above(double* count, const double* x, const double* level, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) count[s] += x[s] > level[s] ? 1.0 : 0.0;
 }

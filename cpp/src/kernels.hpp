@@ -36,6 +36,24 @@ void raise(double* level, const double* x, std::size_t length) noexcept;
 // level[s] = min(level[s], x[s]).
 void lower(double* level, const double* x, std::size_t length) noexcept;
 
+// Takes x into the best and second-best of each sample; owner[s] = place where it is the best.
+void raise_two(double* best, double* second, double* owner, const double* x, double place,
+               std::size_t length) noexcept;
+
+// kept[s] = (min(x[s], best[s]) - second[s])+: of what sample s loses with its best draw, what x
+// keeps.
+void swap_kept(double* kept, const double* x, const double* best, const double* second,
+               std::size_t length) noexcept;
+
+// Clears the slopes that lead out of [floor, top]: negative ones where the level is not above the
+// floor, positive ones where it is not below the top. Returns the sum of the squares of the rest.
+double clip_slope(double* slope, const double* level, const double* floor, const double* top,
+                  std::size_t length) noexcept;
+
+// level[s] = min(top[s], max(floor[s], level[s] + step * slope[s])).
+void move_level(double* level, const double* slope, double step, const double* floor,
+                const double* top, std::size_t length) noexcept;
+
 // count[s] += 1 where x[s] > level[s].
 void count_above(double* count, const double* x, const double* level, std::size_t length) noexcept;
 

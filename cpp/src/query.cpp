@@ -35,9 +35,9 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t room = problem.max_models > ran.size() ? problem.max_models - ran.size() : 0;
     max_new = std::min(room, candidates.size());
 
-    if (draws == Draws::kNone) return;
-    rows_ = samples_->rows(row, own_rows_, control);
-    if (draws == Draws::kOnDemand) return;
+    if (draws != Draws::kNone) rows_ = samples_->rows(row, own_rows_, control);
+    bound_rounding();
+    if (draws != Draws::kAll) return;
     draws_.resize(k * length);
     for (std::size_t i = 0; i < k; ++i) draw(i, draws_.data() + i * length);
 }
@@ -77,16 +77,17 @@ double Query::cost(std::vector<std::size_t>& models) const {
     return total;
 }
 
-double Query::rounding_allowance() const {
-    double largest = 0.0;
+void Query::bound_rounding() {
+    largest_ = 0.0;
     const std::size_t k = problem.n_models;
     for (std::size_t i = 0; i < k; ++i) {
-        largest = std::max(largest, std::abs(qualities[i]) + sigma(i) * rows_.largest);
+        largest_ = std::max(largest_, std::abs(qualities[i]) + sigma(i) * rows_.largest);
     }
     double paid = 0.0;
     for (const std::size_t i : candidates) paid += costs[i];
-    const auto operations = static_cast<double>(problem.n_samples + k + 8);
-    return std::numeric_limits<double>::epsilon() * operations * (largest + lambda * paid);
+    const auto operations = static_cast<double>(4 * (problem.n_samples + k + 8));
+    allowance_ =
+        std::numeric_limits<double>::epsilon() * operations * (largest_ + lambda * paid);
 }
 
 }  // namespace headrace

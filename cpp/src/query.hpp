@@ -51,14 +51,20 @@ public:
     // independent of the order of the models; reorders the list.
     double cost(std::vector<std::size_t>& models) const;
 
+    // No draw is larger in magnitude; without draws, no quality.
+    double largest() const { return largest_; }
+
     // Bounds the rounding error of a tradeoff, whatever the order of its additions.
-    double rounding_allowance() const;
+    double rounding_allowance() const { return allowance_; }
 
 private:
+    void bound_rounding();
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
     const Samples* samples_;
     SampleRows rows_;
+    double largest_ = 0.0;
+    double allowance_ = 0.0;
     std::vector<double> own_rows_;        // of a covariance of the query's own
     std::vector<double> draws_;           // (k, length)
     mutable std::vector<double> scratch_;  // draws of one model

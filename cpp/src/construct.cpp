@@ -1,0 +1,131 @@
+#include "construct.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels.hpp"
+
+namespace headrace {
+
+namespace {
+
+constexpr int kMostMoves = 100;
+
+}  // namespace
+
+void Construction::greedy(const Query& query, const double* ran, Pace& pace,
+                          std::vector<std::size_t>& chosen) {
+    chosen.clear();
+    if (query.max_new == 0) return;
+    best_.resize(query.length);
+    draws_.resize(query.length);
+    const auto price = [&](std::size_t i) { return query.lambda * query.costs[i]; };
+    if (ran != nullptr) {
+        std::copy_n(ran, query.length, best_.begin());
+    } else {
+        std::size_t first = query.candidates.front();
+        for (const std::size_t i : query.candidates) {
+            if (query.qualities[i] - price(i) > query.qualities[first] - price(first)) first = i;
+        }
+        chosen.push_back(first);
+        query.draw(first, best_.data());
+    }
+
+    gains_.clear();
+    if (chosen.size() < query.max_new) {
+        for (const std::size_t i : query.candidates) {
+            if (!chosen.empty() && i == chosen.front()) continue;
+            const double gain = query.excess(i, best_.data()) - price(i);
+            if (gain > 0.0) gains_.emplace_back(gain, i);
+            pace.work(query.length);
+            if (pace.late()) return;
+        }
+    }
+    std::make_heap(gains_.begin(), gains_.end());
+    while (!gains_.empty() && chosen.size() < query.max_new && !pace.late()) {
+        std::pop_heap(gains_.begin(), gains_.end());
+        auto& [gain, i] = gains_.back();
+        gain = query.excess(i, best_.data()) - price(i);
+        pace.work(query.length);
+        if (gain <= 0.0) {
+            gains_.pop_back();
+        } else if (gains_.size() > 1 && gain < gains_.front().first) {
+            std::push_heap(gains_.begin(), gains_.end());
+        } else {
+            chosen.push_back(i);
+            query.draw(i, draws_.data());
+            kernels::raise(best_.data(), draws_.data(), query.length);
+            gains_.pop_back();
+        }
+    }
+}
+
+void Construction::improve(const Query& query, const Pool& pool, const double* ran,
+                           double lowest, Pace& pace, std::vector<Local>& chosen) {
+    constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+    const auto n_samples = static_cast<double>(query.problem.n_samples);
+    const double least_gain = kTieTolerance;
+    is_chosen_.assign(pool.size(), false);
+    for (const Local j : chosen) is_chosen_[j] = true;
+    draws_.resize(query.length);
+
+    for (int move = 0; move < kMostMoves && !pace.late(); ++move) {
+        two_.start(query, ran, lowest);
+        for (const Local j : chosen) two_.add(pool.draws(j));
+        const std::vector<double>& losses = two_.losses();
+        const bool may_drop = chosen.size() > (ran == nullptr ? 1U : 0U);
+
+        double most = least_gain;
+        std::size_t out = kNone;
+        std::size_t in = kNone;
+        double dearest = 0.0;
+        for (std::size_t place = 0; place < chosen.size(); ++place) {
+            const double price = pool.price(chosen[place]);
+            dearest = std::max(dearest, price);
+            if (may_drop && price - losses[place] > most) {
+                most = price - losses[place];
+                out = place;
+            }
+        }
+        for (Local j = 0; j < pool.size(); ++j) {
+            if (is_chosen_[j]) continue;
+            const double gain = pool.excess(j, two_.best().data()) - pool.price(j);
+            pace.work(query.length);
+            if (gain > most && chosen.size() < query.max_new) {
+                most = gain;
+                in = j;
+                out = kNone;
+            }
+            if (gain + dearest <= most) continue;  // a swap saves no more than the price
+
+            // With j in, the samples of a place lose less if it goes.
+            kernels::swap_kept(draws_.data(), pool.draws(j), two_.best().data(),
+                               two_.second().data(), query.length);
+            kept_.assign(chosen.size(), 0.0);
+            for (std::size_t s = 0; s < query.problem.n_samples; ++s) {
+                if (two_.is_owned(s)) kept_[two_.owner(s)] += draws_[s];
+            }
+            pace.work(4 * query.length);
+            for (std::size_t place = 0; place < chosen.size(); ++place) {
+                const double swapped = gain + pool.price(chosen[place]) - losses[place] +
+                                       kept_[place] / n_samples;
+                if (swapped > most) {
+                    most = swapped;
+                    in = j;
+                    out = place;
+                }
+            }
+        }
+        if (in == kNone && out == kNone) return;
+        if (out != kNone) {
+            is_chosen_[chosen[out]] = false;
+            chosen.erase(chosen.begin() + static_cast<std::ptrdiff_t>(out));
+        }
+        if (in != kNone) {
+            is_chosen_[in] = true;
+            chosen.push_back(static_cast<Local>(in));
+        }
+    }
+}
+
+}  // namespace headrace

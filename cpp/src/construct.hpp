@@ -1,0 +1,35 @@
+// Good sets without a proof: where an exact search starts.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "best_two.hpp"
+#include "pace.hpp"
+#include "pool.hpp"
+#include "query.hpp"
+
+namespace headrace {
+
+class Construction {
+public:
+    // Adds to what has run (its best draws, or null) the candidate of the highest gain while there
+    // is one. Gains never grow as the set does, so that old ones are bounds and only the highest
+    // is renewed (Minoux, 1978).
+    void greedy(const Query& query, const double* ran, Pace& pace,
+                std::vector<std::size_t>& chosen);
+
+    // Adds, drops or swaps models of the pool, whatever gains most, until nothing gains.
+    void improve(const Query& query, const Pool& pool, const double* ran, double lowest,
+                 Pace& pace, std::vector<Local>& chosen);
+
+private:
+    std::vector<std::pair<double, std::size_t>> gains_;  // heap
+    std::vector<double> best_, draws_;
+    BestTwo two_;
+    std::vector<double> kept_;  // by place: what a swap keeps of the loss
+    std::vector<bool> is_chosen_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,61 @@
+// The dual bound of facility location (Erlenkotter, 1978). On common samples the best supermodel is
+// an uncapacitated facility location: models are facilities with opening costs, their prices
+// lambda c_i; samples are clients. For any level w_s per sample,
+//
+//     mean(w) + sum over the (at most `slots`) largest of [mean((x_i - w)+) - price_i]+
+//
+// bounds the tradeoff of every set of models; where some are included already, w_s must not be
+// below their best draw.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "best_two.hpp"
+
+namespace headrace {
+
+// The bound from its parts: `base` = mean(w) less what is paid already, and the reduced gains
+// mean((x_i - w)+) - price_i of the free models.
+class DualBound {
+public:
+    // `needs_one`: the empty set of free models is no choice. At least one gain, one slot.
+    void set(double base, const std::vector<double>& gains, std::size_t slots, bool needs_one);
+
+    double total() const { return total_; }
+
+    // Bounds of the sets that contain, or do not contain, one of the models, by its gain.
+    double with(double gain) const;
+    double without(double gain) const;
+
+    // Whether the bound counts a model of this gain.
+    bool counts(double gain) const {
+        return gain > 0.0 ? gain >= entry_ : n_paying_ == 0 && needs_one_ && gain == highest_;
+    }
+
+private:
+    double base_ = 0.0;
+    double total_ = 0.0;
+    double entry_ = 0.0;    // least gain that finds a slot
+    double next_ = 0.0;     // gain that takes a slot which falls free
+    double highest_ = 0.0;  // of all gains, paying or not
+    double second_ = 0.0;
+    std::size_t n_paying_ = 0;
+    bool needs_one_ = false;
+    std::vector<double> paying_;
+};
+
+// Levels by complementary slackness: each model of a set is paid for exactly by the samples that it
+// serves, all lowered to a common level but not below their second best.
+class SlackLevels {
+public:
+    // `prices` by the places of the set. Writes (length,) levels, padded with zeros.
+    void make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
+              std::vector<double>& level);
+
+private:
+    std::vector<std::size_t> first_;   // of each place in samples_
+    std::vector<std::size_t> samples_;  // by owner
+};
+
+}  // namespace headrace
