@@ -253,6 +253,8 @@ private:
             if (!rules_out(dual_.with(gains_[c]))) survivors_.push_back(query.candidates[c]);
         }
         pool_.fill(query, survivors_);
+        undominated_.resize(pool_.size());
+        for (Local j = 0; j < pool_.size(); ++j) undominated_[j] = j;
         improved_ = false;
     }
 
@@ -296,8 +298,7 @@ private:
         depth_ = 0;
         Level& root = first_level();
         root.best = ran_;
-        root.free.resize(pool_.size());
-        for (Local j = 0; j < pool_.size(); ++j) root.free[j] = j;
+        root.free = undominated_;
         root.bound = first_bound_;
         root.paid = 0.0;
         root.n_included = 0;
@@ -378,8 +379,20 @@ private:
         everything_ = node.free;  // the dearest that fit
         std::sort(everything_.begin(), everything_.end(), std::greater<>());
         everything_.resize(std::min(everything_.size(), query_->max_new - included_.size()));
+        const bool all = everything_.size() == node.free.size() && !everything_.empty() &&
+                         pool_.cost(everything_.back()) > query_->cost_rounding();
         everything_.insert(everything_.end(), included_.begin(), included_.end());
         const double most = canonical_cost(everything_);
+        if (all) {  // dearer than all others here, so if it ties it is their winner
+            top_ = node.best;
+            for (const Local j : node.free) kernels::raise(top_.data(), pool_.draws(j), top_.size());
+            pace_.work(node.free.size() * top_.size());
+            if (query_->mean(top_.data()) - query_->lambda * most >=
+                best_tradeoff_ - kTieTolerance) {
+                evaluate(everything_, top_.data());
+                return true;
+            }
+        }
         if (most != decision_->cost) return most < decision_->cost;
         return included_.size() >= decision_->added.size();
     }
@@ -403,14 +416,15 @@ private:
         const std::size_t length = query_->length;
 
         // No level is worth more than the best draw there is, nor less than what is included.
-        top_.assign(pool_.draws(node.free[0]), pool_.draws(node.free[0]) + length);
-        for (const Local j : node.free) kernels::raise(top_.data(), pool_.draws(j), length);
-        floor_ = node.best;
-        if (nothing_yet()) {
-            std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
-        } else {
-            kernels::raise(top_.data(), node.best.data(), length);
+        two_.start(*query_, nothing_yet() ? nullptr : node.best.data(), lowest_);
+        for (const Local j : node.free) two_.add(pool_.draws(j));
+        pace_.work(2 * node.free.size() * length);
+        top_ = two_.best();
+        if (include_essential(node) && (!settle_included(node) || node.free.empty())) {
+            return Bound::kClosed;
         }
+        floor_ = node.best;
+        if (nothing_yet()) std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
         level_ = node.level;
         kernels::raise(level_.data(), floor_.data(), length);
         kernels::lower(level_.data(), top_.data(), length);
@@ -463,6 +477,26 @@ private:
             kernels::move_level(level_.data(), slope_.data(), move, floor_.data(), top_.data(),
                                 length);
         }
+    }
+
+    // Includes the free models, held by two_, that gain even where all the others are in: by
+    // submodularity they gain in every set that has room. Returns whether there is one.
+    bool include_essential(Level& node) {
+        if (node.free.size() > query_->max_new - included_.size()) return false;
+        const double enough = allowance_ + (goal_ == Goal::kBest ? 0.0 : kTieTolerance);
+        losses_ = two_.losses();
+        std::size_t kept = 0;
+        for (std::size_t f = 0; f < losses_.size(); ++f) {
+            const Local j = node.free[f];
+            if (losses_[f] - pool_.price(j) > enough) {
+                include(node, j);
+            } else {
+                node.free[kept++] = j;
+            }
+        }
+        node.free.resize(kept);
+        node.n_included = included_.size();
+        return kept < losses_.size();
     }
 
     // The bound of level_: fills gains_ and dual_, and slope_ with the direction that lowers the
@@ -520,9 +554,13 @@ private:
         return (limit != 0 && nodes_ > limit) || pace_.late();
     }
 
-    // Once, where the root stays open: a better set from the models that its bound counts most.
-    void improve(const Level& root) {
+    // Once, where the root stays open: fewer models, and a better set from those that its bound
+    // counts most.
+    void improve(Level& root) {
         improved_ = true;
+        drop_dominated(root.free);
+        undominated_ = root.free;
+        for (const Local j : included_) undominated_.push_back(j);
         chosen_ = included_;
         for (const Local j : root.free) {
             if (frequency_[j] > 0.5 && chosen_.size() < query_->max_new) chosen_.push_back(j);
@@ -532,6 +570,34 @@ private:
         two_.start(*query_, ran(), lowest_);
         for (const Local j : chosen_) two_.add(pool_.draws(j));
         evaluate(chosen_, two_.best().data());
+    }
+
+    // Drops models that another one can replace in every set, which then wins the tie. It is never
+    // the worse answer and
+    // - cheaper beyond rounding, or no dearer and before it in the order of the models;
+    // - for the dearest ties: as dear and before it; and where both are in, the other is dead
+    //   weight, because it is free or its price alone breaks the tie.
+    void drop_dominated(std::vector<Local>& free) {
+        const bool dearest = query_->problem.ties == Ties::kDearest;
+        const auto replaces = [&](Local by, Local j) {
+            const double saved = pool_.cost(j) - pool_.cost(by);
+            const bool before = pool_.model(by) < pool_.model(j);
+            if (!dearest) return saved > query_->cost_rounding() || (saved >= 0.0 && before);
+            return saved == 0.0 && before &&
+                   (pool_.cost(j) == 0.0 || pool_.price(j) > kTieTolerance + allowance_);
+        };
+        std::size_t kept = 0;
+        for (std::size_t f = 0; f < free.size(); ++f) {
+            const Local j = free[f];
+            const bool dominated = std::any_of(
+                free.begin(), free.begin() + static_cast<std::ptrdiff_t>(kept), [&](Local by) {
+                    return replaces(by, j) && kernels::at_least(pool_.draws(by), pool_.draws(j),
+                                                                query_->length);
+                });
+            pace_.work(8 * kept);
+            if (!dominated) free[kept++] = j;
+        }
+        free.resize(kept);
     }
 
     // Branches on a free model that serves much and is neither in nor out, first with it; the node
@@ -587,6 +653,8 @@ private:
     Construction construction_;
     SlackLevels slack_levels_;
     Pool pool_;
+
+    std::vector<Local> undominated_;
 
     std::vector<Level> levels_;
     std::size_t depth_ = 0;

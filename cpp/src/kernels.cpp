@@ -72,6 +72,15 @@ void lower(double* level, const double* x, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) level[s] = x[s] < level[s] ? x[s] : level[s];
 }
 
+bool at_least(const double* x, const double* y, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        bool all = true;
+        for (std::size_t l = 0; l < kLanes; ++l) all &= x[s + l] >= y[s + l];
+        if (!all) return false;
+    }
+    return true;
+}
+
 void raise_two(double* best, double* second, double* owner, const double* x, double place,
                std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) {

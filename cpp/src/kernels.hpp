@@ -36,6 +36,9 @@ void raise(double* level, const double* x, std::size_t length) noexcept;
 // level[s] = min(level[s], x[s]).
 void lower(double* level, const double* x, std::size_t length) noexcept;
 
+// Whether x[s] >= y[s] everywhere.
+bool at_least(const double* x, const double* y, std::size_t length) noexcept;
+
 // Takes x into the best and second-best of each sample; owner[s] = place where it is the best.
 void raise_two(double* best, double* second, double* owner, const double* x, double place,
                std::size_t length) noexcept;

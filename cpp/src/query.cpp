@@ -86,8 +86,9 @@ void Query::bound_rounding() {
     double paid = 0.0;
     for (const std::size_t i : candidates) paid += costs[i];
     const auto operations = static_cast<double>(4 * (problem.n_samples + k + 8));
-    allowance_ =
-        std::numeric_limits<double>::epsilon() * operations * (largest_ + lambda * paid);
+    const double relative = std::numeric_limits<double>::epsilon() * operations;
+    allowance_ = relative * (largest_ + lambda * paid);
+    cost_rounding_ = relative * paid;
 }
 
 }  // namespace headrace

@@ -57,6 +57,9 @@ public:
     // Bounds the rounding error of a tradeoff, whatever the order of its additions.
     double rounding_allowance() const { return allowance_; }
 
+    // Bounds the rounding error of a sum of costs of candidates.
+    double cost_rounding() const { return cost_rounding_; }
+
 private:
     void bound_rounding();
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
@@ -65,6 +68,7 @@ private:
     SampleRows rows_;
     double largest_ = 0.0;
     double allowance_ = 0.0;
+    double cost_rounding_ = 0.0;
     std::vector<double> own_rows_;        // of a covariance of the query's own
     std::vector<double> draws_;           // (k, length)
     mutable std::vector<double> scratch_;  // draws of one model
