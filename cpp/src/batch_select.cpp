@@ -86,6 +86,7 @@ void batch_select(const Problem& problem, const Selection& selection, const Exec
     // Unknown names fail before any work.
     const Draws draws = make_decider(problem.strategy, problem.search)->draws();
     check(problem, selection);
+    instruction_set();  // chosen here, or the choice fails
     if (problem.n_queries == 0) return;
 
     Control control(execution.poll);

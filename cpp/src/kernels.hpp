@@ -1,9 +1,12 @@
-// Loops over samples. The order of every addition is part of the contract, so that all instruction
-// sets and all backends give the same bits: eight running sums, added in pairs at the end.
+// Hot loops, chosen by instruction set at run time; the bodies are in kernels/. The order of every
+// addition is part of the contract, so that all instruction sets and all backends give the same
+// bits: eight running sums, added in pairs at the end.
 //
-// Rows are padded with zeros to a multiple of kLanes; "length" is the padded length.
+// Rows are padded with zeros to a multiple of kLanes; "length" is the padded length. Pointers need
+// no alignment. An array that is written overlaps no other.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 
 namespace headrace {
@@ -16,55 +19,133 @@ inline std::size_t padded_length(std::size_t n_samples) {
 
 namespace kernels {
 
-// Sum of values[s].
-double sum(const double* values, std::size_t length) noexcept;
+// The kernels of one instruction set.
+struct Kernels {
+    const char* name;  // of the instruction set
 
-// Sum of (x[s] - level[s])+.
-double excess(const double* x, const double* level, std::size_t length) noexcept;
+    // Sum of values[s].
+    double (*sum)(const double* values, std::size_t length) noexcept;
 
-// Sum of (quality + sigma * z[s] - level[s])+ over n_samples, not padded: the excess of what
-// draw() makes.
-double drawn_excess(double quality, double sigma, const double* z, const double* level,
-                    std::size_t n_samples) noexcept;
+    // Sum of (x[s] - level[s])+.
+    double (*excess)(const double* x, const double* level, std::size_t length) noexcept;
 
-// Largest magnitude of count numbers.
-double largest(const double* values, std::size_t count) noexcept;
+    // Sum of (quality + sigma * z[s] - level[s])+ over n_samples, not padded: the excess of what
+    // draw() makes.
+    double (*drawn_excess)(double quality, double sigma, const double* z, const double* level,
+                           std::size_t n_samples) noexcept;
 
-// level[s] = max(level[s], x[s]).
-void raise(double* level, const double* x, std::size_t length) noexcept;
+    // Largest magnitude of count numbers.
+    double (*largest)(const double* values, std::size_t count) noexcept;
 
-// level[s] = min(level[s], x[s]).
-void lower(double* level, const double* x, std::size_t length) noexcept;
+    // level[s] = max(level[s], x[s]).
+    void (*raise)(double* level, const double* x, std::size_t length) noexcept;
 
-// Whether x[s] >= y[s] everywhere.
-bool at_least(const double* x, const double* y, std::size_t length) noexcept;
+    // level[s] = min(level[s], x[s]).
+    void (*lower)(double* level, const double* x, std::size_t length) noexcept;
 
-// Takes x into the best and second-best of each sample; owner[s] = place where it is the best.
-void raise_two(double* best, double* second, double* owner, const double* x, double place,
-               std::size_t length) noexcept;
+    // Whether x[s] >= y[s] everywhere.
+    bool (*at_least)(const double* x, const double* y, std::size_t length) noexcept;
 
-// kept[s] = (min(x[s], best[s]) - second[s])+: of what sample s loses with its best draw, what x
-// keeps.
-void swap_kept(double* kept, const double* x, const double* best, const double* second,
-               std::size_t length) noexcept;
+    // Takes x into the best and second-best of each sample; owner[s] = place where it is the best.
+    void (*raise_two)(double* best, double* second, double* owner, const double* x, double place,
+                      std::size_t length) noexcept;
 
-// Clears the slopes that lead out of [floor, top]: negative ones where the level is not above the
-// floor, positive ones where it is not below the top. Returns the sum of the squares of the rest.
-double clip_slope(double* slope, const double* level, const double* floor, const double* top,
-                  std::size_t length) noexcept;
+    // kept[s] = (min(x[s], best[s]) - second[s])+: of what sample s loses with its best draw, what
+    // x keeps.
+    void (*swap_kept)(double* kept, const double* x, const double* best, const double* second,
+                      std::size_t length) noexcept;
 
-// level[s] = min(top[s], max(floor[s], level[s] + step * slope[s])).
-void move_level(double* level, const double* slope, double step, const double* floor,
-                const double* top, std::size_t length) noexcept;
+    // Clears the slopes that lead out of [floor, top]: negative ones where the level is not above
+    // the floor, positive ones where it is not below the top. Returns the sum of the squares of the
+    // rest.
+    double (*clip_slope)(double* slope, const double* level, const double* floor, const double* top,
+                         std::size_t length) noexcept;
 
-// count[s] += 1 where x[s] > level[s].
-void count_above(double* count, const double* x, const double* level, std::size_t length) noexcept;
+    // level[s] = min(top[s], max(floor[s], level[s] + step * slope[s])).
+    void (*move_level)(double* level, const double* slope, double step, const double* floor,
+                       const double* top, std::size_t length) noexcept;
 
-// x[s] = quality + sigma * z[s].
-void draw(double* x, double quality, double sigma, const double* z, std::size_t n_samples) noexcept;
+    // count[s] += 1 where x[s] > level[s].
+    void (*count_above)(double* count, const double* x, const double* level,
+                        std::size_t length) noexcept;
 
-// x[s] += weight * z[s].
-void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept;
+    // x[s] = quality + sigma * z[s].
+    void (*draw)(double* x, double quality, double sigma, const double* z,
+                 std::size_t n_samples) noexcept;
+
+    // x[s] += weight * z[s].
+    void (*add_scaled)(double* x, double weight, const double* z, std::size_t n_samples) noexcept;
+};
+
+// The baseline, until instruction_set() has chosen. Set once, before a thread starts.
+extern std::atomic<const Kernels*> chosen;
+
+inline const Kernels& table() noexcept {
+    return *chosen.load(std::memory_order_relaxed);
+}
+
+inline double sum(const double* values, std::size_t length) noexcept {
+    return table().sum(values, length);
+}
+
+inline double excess(const double* x, const double* level, std::size_t length) noexcept {
+    return table().excess(x, level, length);
+}
+
+inline double drawn_excess(double quality, double sigma, const double* z, const double* level,
+                           std::size_t n_samples) noexcept {
+    return table().drawn_excess(quality, sigma, z, level, n_samples);
+}
+
+inline double largest(const double* values, std::size_t count) noexcept {
+    return table().largest(values, count);
+}
+
+inline void raise(double* level, const double* x, std::size_t length) noexcept {
+    table().raise(level, x, length);
+}
+
+inline void lower(double* level, const double* x, std::size_t length) noexcept {
+    table().lower(level, x, length);
+}
+
+inline bool at_least(const double* x, const double* y, std::size_t length) noexcept {
+    return table().at_least(x, y, length);
+}
+
+inline void raise_two(double* best, double* second, double* owner, const double* x, double place,
+                      std::size_t length) noexcept {
+    table().raise_two(best, second, owner, x, place, length);
+}
+
+inline void swap_kept(double* kept, const double* x, const double* best, const double* second,
+                      std::size_t length) noexcept {
+    table().swap_kept(kept, x, best, second, length);
+}
+
+inline double clip_slope(double* slope, const double* level, const double* floor, const double* top,
+                         std::size_t length) noexcept {
+    return table().clip_slope(slope, level, floor, top, length);
+}
+
+inline void move_level(double* level, const double* slope, double step, const double* floor,
+                       const double* top, std::size_t length) noexcept {
+    table().move_level(level, slope, step, floor, top, length);
+}
+
+inline void count_above(double* count, const double* x, const double* level,
+                        std::size_t length) noexcept {
+    table().count_above(count, x, level, length);
+}
+
+inline void draw(double* x, double quality, double sigma, const double* z,
+                 std::size_t n_samples) noexcept {
+    table().draw(x, quality, sigma, z, n_samples);
+}
+
+inline void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept {
+    table().add_scaled(x, weight, z, n_samples);
+}
 
 }  // namespace kernels
 }  // namespace headrace

@@ -1,15 +1,17 @@
+// Every available instruction set, against literals and against the baseline.
+#include <cstring>
+#include <random>
 #include <vector>
 
 #include "check.hpp"
-#include "kernels.hpp"
+#include "instruction_sets.hpp"
 
-int main() {
-    using namespace headrace;
+namespace {
 
-    CHECK_EQUAL(padded_length(1), 8U);
-    CHECK_EQUAL(padded_length(8), 8U);
-    CHECK_EQUAL(padded_length(9), 16U);
+using namespace headrace;
+using kernels::Kernels;
 
+void literals(const Kernels& kernels) {
     // 1e16 swallows a 1 added to it, so the sum shows which numbers met first: lane 0 adds
     // 1e16 + 1 (lost), lane 1 adds 1 + 1, lane 2 takes 1e16 away again.
     std::vector<double> values(16, 0.0);
@@ -19,29 +21,153 @@ int main() {
     values[9] = 1.0;
     values[2] = -1e16;
     // ((l0 + l1) + (l2 + l3)) = (1e16 + 2) - 1e16 = 2
-    CHECK_EQUAL(kernels::sum(values.data(), 16), 2.0);
+    CHECK_EQUAL(kernels.sum(values.data(), 16), 2.0);
 
     const std::vector<double> x = {3.0, 1.0, 2.0, -1.0, 0.0, 0.0, 0.0, 0.0};
     std::vector<double> level = {1.0, 1.0, 2.5, -2.0, 0.0, 0.0, 0.0, 0.0};
-    CHECK_EQUAL(kernels::excess(x.data(), level.data(), 8), 3.0);
+    CHECK_EQUAL(kernels.excess(x.data(), level.data(), 8), 3.0);
 
     std::vector<double> count(8, 0.0);
-    kernels::count_above(count.data(), x.data(), level.data(), 8);
+    kernels.count_above(count.data(), x.data(), level.data(), 8);
     CHECK(count == (std::vector<double>{1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0}));
 
     std::vector<double> higher = level;
-    kernels::raise(higher.data(), x.data(), 8);
+    kernels.raise(higher.data(), x.data(), 8);
     CHECK(higher == (std::vector<double>{3.0, 1.0, 2.5, -1.0, 0.0, 0.0, 0.0, 0.0}));
-    kernels::lower(level.data(), x.data(), 8);
+    kernels.lower(level.data(), x.data(), 8);
     CHECK(level == (std::vector<double>{1.0, 1.0, 2.0, -2.0, 0.0, 0.0, 0.0, 0.0}));
+
+    CHECK_EQUAL(kernels.largest(x.data(), 4), 3.0);
+    CHECK_EQUAL(kernels.largest(x.data(), 0), 0.0);
+    const std::vector<double> negative = {-1.0, -2.0, -7.0, 2.0, 1.0, 0.0, 3.0, -4.0, 5.0, -8.0};
+    CHECK_EQUAL(kernels.largest(negative.data(), 8), 7.0);
+    CHECK_EQUAL(kernels.largest(negative.data(), 10), 8.0);
+
+    CHECK(kernels.at_least(x.data(), x.data(), 8));
+    CHECK(!kernels.at_least(x.data(), higher.data(), 8));
+
+    std::vector<double> best(8, 1.0), second(8, 0.0), owner(8, 5.0);
+    kernels.raise_two(best.data(), second.data(), owner.data(), x.data(), 6.0, 8);
+    CHECK(best == (std::vector<double>{3.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0}));
+    CHECK(second == (std::vector<double>{1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0}));
+    CHECK(owner == (std::vector<double>{6.0, 5.0, 6.0, 5.0, 5.0, 5.0, 5.0, 5.0}));
+    std::vector<double> kept(8, -1.0);
+    kernels.swap_kept(kept.data(), negative.data() + 1, best.data(), second.data(), 8);
+    CHECK(kept == (std::vector<double>{0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0}));
+
+    const std::vector<double> floor(8, -1.0), top(8, 1.0);
+    std::vector<double> at = {-1.0, -1.0, 1.0, 1.0, 0.0, 0.0, 0.5, -0.5};
+    std::vector<double> slope = {-2.0, 2.0, -2.0, 2.0, -1.0, 1.0, 3.0, -3.0};
+    CHECK_EQUAL(kernels.clip_slope(slope.data(), at.data(), floor.data(), top.data(), 8), 28.0);
+    CHECK(slope == (std::vector<double>{0.0, 2.0, -2.0, 0.0, -1.0, 1.0, 3.0, -3.0}));
+    kernels.move_level(at.data(), slope.data(), 0.25, floor.data(), top.data(), 8);
+    CHECK(at == (std::vector<double>{-1.0, -0.5, 0.5, 1.0, -0.25, 0.25, 1.0, -1.0}));
+
+    const std::vector<double> zero(8, 0.0);
+    CHECK_EQUAL(kernels.drawn_excess(0.5, 2.0, x.data(), zero.data(), 4), 6.5 + 2.5 + 4.5);
 
     // Two roundings: a fused multiply-add would keep 2^-60.
     const double z = 1.0 + 0x1p-30;
     double draw = 0.0;
-    kernels::draw(&draw, -(1.0 + 0x1p-29), z, &z, 1);
+    kernels.draw(&draw, -(1.0 + 0x1p-29), z, &z, 1);
     CHECK_EQUAL(draw, 0.0);
     double sum = -(1.0 + 0x1p-29);
-    kernels::add_scaled(&sum, z, &z, 1);
+    kernels.add_scaled(&sum, z, &z, 1);
     CHECK_EQUAL(sum, 0.0);
+}
+
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
+// Numbers whose sum shows the order of its additions, with ties and zeros of both signs.
+std::vector<double> numbers(std::mt19937_64& random, std::size_t length) {
+    constexpr double kAwkward[] = {0.0, -0.0, 1.0, -1.0, 0x1p-1074, 1e16, -1e16, 0x1.8p-1};
+    std::normal_distribution<double> normal;
+    std::vector<double> drawn(length);
+    for (double& value : drawn) {
+        const std::uint64_t kind = random() % 16;
+        value = kind < 8 ? kAwkward[kind] : normal(random);
+    }
+    return drawn;
+}
+
+// What each kernel makes of the same arrays, which start `offset` numbers after an aligned address
+// and have `length` numbers, followed by one that nothing may touch.
+std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t offset,
+                                         std::size_t length, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    const std::vector<double> x = numbers(random, offset + length + 1);
+    const std::vector<double> level = numbers(random, offset + length + 1);
+    const double* from = x.data() + offset;
+    std::vector<std::vector<double>> all;
+    const auto written = [&]() -> double* {
+        all.push_back(level);
+        return all.back().data() + offset;
+    };
+    kernels.draw(written(), 0.3, 0.7, from, length);
+    kernels.add_scaled(written(), -1.1, from, length);
+    const bool padded = length % kLanes == 0;
+    if (padded) {
+        const std::vector<double> other = numbers(random, offset + length);
+        kernels.raise(written(), from, length);
+        kernels.lower(written(), from, length);
+        kernels.count_above(written(), from, other.data() + offset, length);
+        kernels.swap_kept(written(), from, other.data() + offset, other.data() + offset, length);
+        kernels.move_level(written(), from, 0.9, x.data(), other.data(), length);
+        double* best = written();
+        double* second = written();
+        double* owner = written();
+        // Rows may move in the list, but not their numbers.
+        kernels.raise_two(best, second, owner, from, 3.0, length);
+    }
+    double norm = 0.0;
+    if (padded) norm = kernels.clip_slope(written(), from, x.data(), x.data() + offset, length);
+    for (const std::vector<double>& row : all) {
+        CHECK(std::memcmp(&row.back(), &level.back(), sizeof(double)) == 0);
+    }
+    all.push_back({kernels.largest(from, length)});
+    all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
+    if (padded) {
+        all.push_back({norm});
+        all.push_back({kernels.at_least(from, level.data() + offset, length) ? 1.0 : 0.0});
+        all.push_back({kernels.at_least(from, from, length) ? 1.0 : 0.0});
+        all.push_back({kernels.sum(from, length)});
+        all.push_back({kernels.excess(from, level.data() + offset, length)});
+    }
+    return all;
+}
+
+void against_baseline(const Kernels& kernels, const Kernels& baseline) {
+    for (std::size_t length = 0; length <= 72; ++length) {
+        for (std::size_t offset = 0; offset < 8; ++offset) {
+            const std::uint64_t seed = 100 * length + offset;
+            const auto expected = results(baseline, offset, length, seed);
+            const auto given = results(kernels, offset, length, seed);
+            for (std::size_t i = 0; i < expected.size(); ++i) {
+                CHECK(same_bits(expected[i], given[i]));
+            }
+        }
+    }
+}
+
+}  // namespace
+
+int main() {
+    CHECK_EQUAL(padded_length(1), 8U);
+    CHECK_EQUAL(padded_length(8), 8U);
+    CHECK_EQUAL(padded_length(9), 16U);
+
+    const Kernels& baseline = *instruction_set_rows().back().table;
+    for (const InstructionSetRow& row : instruction_set_rows()) {
+        if (row.table == nullptr || row.lacking() != nullptr) {
+            std::printf("%s: not available\n", row.name);
+            continue;
+        }
+        CHECK_EQUAL(std::string(row.table->name), std::string(row.name));
+        literals(*row.table);
+        against_baseline(*row.table, baseline);
+        std::printf("%s: checked\n", row.name);
+    }
     return check::report();
 }

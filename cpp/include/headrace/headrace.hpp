@@ -8,6 +8,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "headrace/instruction_sets.hpp"
 #include "headrace/problem.hpp"
 #include "headrace/selection.hpp"
 
@@ -26,7 +27,7 @@ struct Execution {
 };
 
 // Decides every query of the batch. The answers do not depend on the execution, but for time_limit.
-// Throws std::invalid_argument (sizes, null arrays, unknown names) before any work,
+// Throws std::invalid_argument (sizes, null arrays, unknown names, HEADRACE_ISA) before any work,
 // std::domain_error where an enumeration would not end, and std::bad_alloc; after any of these the
 // selection may be partly written.
 void batch_select(const Problem& problem, const Selection& selection, const Execution& execution);

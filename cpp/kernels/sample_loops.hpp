@@ -1,0 +1,169 @@
+// Loops over samples.
+//
+// An array that is written overlaps no other, which lets the compiler vectorise without a test.
+#pragma once
+
+#include "kernels.hpp"
+
+namespace headrace::kernels::HEADRACE_ISA {
+
+namespace {
+
+double add_lanes(const double* lane) {
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double sum(const double* values, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) lane[l] += values[s + l];
+    }
+    return add_lanes(lane);
+}
+
+double excess(const double* x, const double* level, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double above = x[s + l] - level[s + l];
+            lane[l] += above > 0.0 ? above : 0.0;
+        }
+    }
+    return add_lanes(lane);
+}
+
+double drawn_excess(double quality, double sigma, const double* z, const double* level,
+                    std::size_t n_samples) noexcept {
+    double lane[kLanes] = {};
+    std::size_t s = 0;
+    for (; s + kLanes <= n_samples; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double above = (quality + sigma * z[s + l]) - level[s + l];
+            lane[l] += above > 0.0 ? above : 0.0;
+        }
+    }
+    for (std::size_t l = 0; s + l < n_samples; ++l) {
+        const double above = (quality + sigma * z[s + l]) - level[s + l];
+        lane[l] += above > 0.0 ? above : 0.0;
+    }
+    return add_lanes(lane);
+}
+
+// Wide enough for the compiler to see a loop and vectorise it; the order of a max is free.
+double largest(const double* values, std::size_t count) noexcept {
+    constexpr std::size_t kWide = 4 * kLanes;
+    double lane[kWide] = {};
+    const std::size_t in_blocks = count - count % kWide;
+    for (std::size_t s = 0; s < in_blocks; s += kWide) {
+        for (std::size_t l = 0; l < kWide; ++l) {
+            const double value = values[s + l];
+            const double size = value < 0.0 ? -value : value;
+            lane[l] = lane[l] < size ? size : lane[l];
+        }
+    }
+    for (std::size_t s = in_blocks; s < count; ++s) {
+        const double size = values[s] < 0.0 ? -values[s] : values[s];
+        lane[s - in_blocks] = lane[s - in_blocks] < size ? size : lane[s - in_blocks];
+    }
+    for (std::size_t half = kWide / 2; half > 0; half /= 2) {
+        for (std::size_t l = 0; l < half; ++l) {
+            lane[l] = lane[l] < lane[half + l] ? lane[half + l] : lane[l];
+        }
+    }
+    return lane[0];
+}
+
+void raise(double* __restrict level, const double* __restrict x, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            level[s + l] = level[s + l] < x[s + l] ? x[s + l] : level[s + l];
+        }
+    }
+}
+
+void lower(double* __restrict level, const double* __restrict x, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            level[s + l] = x[s + l] < level[s + l] ? x[s + l] : level[s + l];
+        }
+    }
+}
+
+bool at_least(const double* x, const double* y, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        bool all = true;
+        for (std::size_t l = 0; l < kLanes; ++l) all &= x[s + l] >= y[s + l];
+        if (!all) return false;
+    }
+    return true;
+}
+
+void raise_two(double* __restrict best, double* __restrict second, double* __restrict owner,
+               const double* __restrict x, double place, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        const bool above = x[s] > best[s];
+        const double loser = above ? best[s] : x[s];
+        second[s] = second[s] < loser ? loser : second[s];
+        owner[s] = above ? place : owner[s];
+        best[s] = above ? x[s] : best[s];
+    }
+}
+
+void swap_kept(double* __restrict kept, const double* __restrict x, const double* __restrict best,
+               const double* __restrict second, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        const double above = (x[s] < best[s] ? x[s] : best[s]) - second[s];
+        kept[s] = above > 0.0 ? above : 0.0;
+    }
+}
+
+double clip_slope(double* __restrict slope, const double* __restrict level,
+                  const double* __restrict floor, const double* __restrict top,
+                  std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            // No &&: a branch would keep the loop from being vectorised.
+            const double down = level[s + l] <= floor[s + l] ? 0.0 : slope[s + l];
+            const double up = level[s + l] >= top[s + l] ? 0.0 : slope[s + l];
+            const double g = slope[s + l] < 0.0 ? down : up;
+            slope[s + l] = g;
+            lane[l] += g * g;
+        }
+    }
+    return add_lanes(lane);
+}
+
+void move_level(double* __restrict level, const double* __restrict slope, double step,
+                const double* __restrict floor, const double* __restrict top,
+                std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        double w = level[s] + step * slope[s];
+        w = w < floor[s] ? floor[s] : w;
+        level[s] = top[s] < w ? top[s] : w;
+    }
+}
+
+void count_above(double* __restrict count, const double* __restrict x,
+                 const double* __restrict level, std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            count[s + l] += x[s + l] > level[s + l] ? 1.0 : 0.0;
+        }
+    }
+}
+
+void draw(double* __restrict x, double quality, double sigma, const double* __restrict z,
+          std::size_t n_samples) noexcept {
+    for (std::size_t s = 0; s < n_samples; ++s) x[s] = quality + sigma * z[s];
+}
+
+void add_scaled(double* __restrict x, double weight, const double* __restrict z,
+                std::size_t n_samples) noexcept {
+    for (std::size_t s = 0; s < n_samples; ++s) x[s] += weight * z[s];
+}
+
+}  // namespace
+
+}  // namespace headrace::kernels::HEADRACE_ISA
