@@ -106,6 +106,19 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
     }
 }
 
+py::dict instruction_sets() {
+    py::dict reasons;
+    for (const headrace::InstructionSet& set : headrace::instruction_sets()) {
+        const py::str name(set.name.data(), set.name.size());
+        if (set.reason.empty()) {
+            reasons[name] = py::none();
+        } else {
+            reasons[name] = set.reason;
+        }
+    }
+    return reasons;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
@@ -121,4 +134,8 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
                py::arg("cost").noconvert(), py::arg("upper_bound").noconvert(),
                py::arg("optimal").noconvert(), py::arg("nodes").noconvert(),
                "Decide a checked batch; writes to the outputs.");
+    module.def("instruction_sets", &instruction_sets,
+               "From each name, fastest first, to None or the reason why it is not available.");
+    module.def("instruction_set", &headrace::instruction_set,
+               "The name of the one in use; chosen now if nothing was decided yet.");
 }

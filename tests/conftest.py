@@ -14,6 +14,20 @@ register_profiles()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_report_header() -> str:
+    """Say what decides; a forced instruction set that is not available ends the run here."""
+    reasons = headrace.backends()
+    if reasons["cpp"] is not None:
+        return f"headrace: backends {reasons}"
+    from headrace import _core
+
+    try:
+        chosen = _core.instruction_set()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    return f"headrace: backends {reasons}; instruction set {chosen}"
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Fill in the arguments ``backend`` and ``plan`` (a strategy with its search)."""
     if "backend" in metafunc.fixturenames:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from headrace._backends import backends
+from headrace._instruction_sets import instruction_sets
 from headrace._select import batch_select
 from headrace._selection import Selection
 
 __version__ = "0.1.0"
 
-__all__ = ["Selection", "__version__", "backends", "batch_select"]
+__all__ = ["Selection", "__version__", "backends", "batch_select", "instruction_sets"]

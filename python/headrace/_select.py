@@ -87,6 +87,7 @@ def batch_select(
         answers do not depend on it.
     backend : {"cpp", "numba", "reference"}, optional
         None takes ``HEADRACE_BACKEND`` from the environment, else the fastest there is.
+        ``HEADRACE_ISA`` forces an instruction set of ``"cpp"``, one of `instruction_sets`.
 
     Returns
     -------
@@ -96,7 +97,8 @@ def batch_select(
     Raises
     ------
     ValueError
-        A wrong shape or value (with the index), or an unknown name (with the valid ones).
+        A wrong shape or value (with the index), or an unknown name (with the valid ones), also in
+        the environment.
     TypeError
         A dtype that float64 does not hold without loss.
 

@@ -18,6 +18,11 @@ def available() -> str | None:
     return _missing
 
 
+def instruction_sets() -> dict[str, str | None]:
+    """Say which instruction sets can be used, fastest first; None, or why one cannot."""
+    return _core.instruction_sets()
+
+
 def select(problem: Problem, n_threads: int) -> Selection:
     """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
     selection = Selection.empty(problem.n_queries, problem.n_models)
