@@ -1,6 +1,7 @@
 #include "dual.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -9,7 +10,38 @@ namespace headrace {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kBisections = 20;
+constexpr int kMostSteps = 20;
+
+// The level t with sum of (best - max(second, min(best, t))) = price over the samples, or the
+// highest where they cannot pay that much. What they pay is piecewise linear in t: Newton's steps,
+// kept within a bracket.
+double common_level(const std::vector<double>& best, const std::vector<double>& second,
+                    const std::size_t* begin, const std::size_t* end, double price) {
+    if (begin == end) return 0.0;
+    double low = kInfinity;
+    double high = -kInfinity;
+    for (const std::size_t* sample = begin; sample != end; ++sample) {
+        low = std::min(low, best[*sample]);
+        high = std::max(high, best[*sample]);
+    }
+    low -= price / static_cast<double>(end - begin);
+    double level = high - price / static_cast<double>(end - begin);
+    for (int step = 0; step < kMostSteps && low < high; ++step) {
+        double payment = 0.0;
+        double slope = 0.0;
+        for (const std::size_t* sample = begin; sample != end; ++sample) {
+            const double most = best[*sample];
+            const double least = second[*sample];
+            payment += most - std::max(least, std::min(most, level));
+            slope += level < most && level > least ? 1.0 : 0.0;
+        }
+        if (std::abs(payment - price) <= 1e-12 * price) break;
+        (payment > price ? low : high) = level;
+        const double newton = slope > 0.0 ? level + (payment - price) / slope : high;
+        level = newton > low && newton < high ? newton : 0.5 * (low + high);
+    }
+    return level;
+}
 
 }  // namespace
 
@@ -74,25 +106,12 @@ void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices,
     for (std::size_t place = 0; place < set.size(); ++place) {
         const std::size_t end = first_[place];
         const double price = prices[place] * static_cast<double>(n_samples);
-        double low = kInfinity;
-        double high = -kInfinity;
+        const double to = common_level(best, second, samples_.data() + begin,
+                                       samples_.data() + end, price);
         for (std::size_t i = begin; i < end; ++i) {
-            low = std::min(low, best[samples_[i]]);
-            high = std::max(high, best[samples_[i]]);
+            const std::size_t sample = samples_[i];
+            level[sample] = std::max(second[sample], std::min(best[sample], to));
         }
-        low -= price / static_cast<double>(end - begin);
-        const auto lowered = [&](std::size_t s, double to) {
-            return std::max(second[s], std::min(best[s], to));
-        };
-        for (int step = 0; step < kBisections && low < high; ++step) {
-            const double middle = 0.5 * (low + high);
-            double payment = 0.0;
-            for (std::size_t i = begin; i < end; ++i) {
-                payment += best[samples_[i]] - lowered(samples_[i], middle);
-            }
-            (payment > price ? low : high) = middle;
-        }
-        for (std::size_t i = begin; i < end; ++i) level[samples_[i]] = lowered(samples_[i], high);
         begin = end;
     }
 }
