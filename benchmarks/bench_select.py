@@ -1,106 +1,128 @@
 """Timings of `headrace.batch_select` for pytest-benchmark; every timed answer is asserted.
 
 Not collected by a plain ``pytest``. Run it with
-``pytest benchmarks --benchmark-enable -o python_files='bench_*.py'``.
+``pytest benchmarks --benchmark-enable -o python_files='bench_*.py'``; README.md beside it says how
+to compare two versions.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import headrace as hr
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from judge import Verdicts, judge_exact, judge_routing, judge_rows
+from peers import VARIANTS, Variant, numpy_greedy, numpy_routing
 from pytest_benchmark.fixture import BenchmarkFixture
+from workloads import WORKLOADS, Workload, workloads
 
-N_QUERIES, N_MODELS = 20_000, 11
-N_REFERENCE = 20
-"""Queries that the reference decides."""
 ROUNDS = 5
-
-Floats = NDArray[np.float64]
-Method = tuple[str, str]
-EXACT: Method = ("cascade_routing", "exact")
-METHODS: list[Method] = [
-    ("routing", "exact"),
-    ("index", "exact"),
-    ("cascade", "exact"),
-    ("cascade_routing", "greedy"),
-]
+SIZES = (11, 40, 200)
+QUERIES = {"exact": 50, "streaming": 20_000, "reference": 10, "batch": 2_000}
+NODE_LIMIT = 500
+"""Of one exact decision: a limit on time would not decide alike twice."""
 
 
 @cache
-def workload() -> tuple[Floats, Floats, Floats]:
-    """Qualities, costs and lambdas ~ U(0, 1)."""
-    random = np.random.default_rng(1)
-    qualities, costs = random.random((2, N_QUERIES, N_MODELS))
-    return qualities, costs, random.random(N_QUERIES)
-
-
-def select(backend: str, method: Method, n: int) -> hr.Selection:
-    """Decide the first ``n`` queries on one thread, sigma 0.1, 128 samples."""
-    qualities, costs, lambdas = workload()
-    strategy, search = method
-    return hr.batch_select(
-        qualities[:n],
-        costs[:n],
-        lambdas[:n],
-        sigmas=np.full(N_MODELS, 0.1),
-        strategy=strategy,
-        search=search,
-        n_threads=1,
-        backend=backend,
-    )
-
-
-@cache
-def reference(method: Method) -> hr.Selection:
-    """Decide the few queries that judge all others."""
-    return select("reference", method, N_REFERENCE)
-
-
-@cache
-def everything(method: Method) -> hr.Selection:
-    """Decide all queries on the fastest backend that there is."""
-    fastest = next(name for name, why in hr.backends().items() if why is None)
-    return select(fastest, method, N_QUERIES)
-
-
-def assert_same(mine: hr.Selection, yours: hr.Selection) -> None:
-    """Assert that two answers agree on the queries that both hold, to the last bit."""
-    n = min(len(mine.next_model), len(yours.next_model))
-    for field in ("next_model", "supermodel", "tradeoff"):
-        np.testing.assert_array_equal(getattr(mine, field)[:n], getattr(yours, field)[:n], field)
-
-
-def measure(benchmark: BenchmarkFixture, backend: str, method: Method) -> None:
-    """Time the decisions of one backend; skip where it cannot run."""
-    reason = hr.backends()[backend]
+def queries(name: str, n: int, k: int) -> Workload:
+    """Make a workload once; skip where it cannot be made."""
+    reason = workloads()[name]
     if reason is not None:
-        pytest.skip(f"{backend}: {reason}")
-    n, rounds = (N_REFERENCE, 3) if backend == "reference" else (N_QUERIES, ROUNDS)
-    answer = benchmark.pedantic(  # type: ignore[no-untyped-call]
-        select, (backend, method, n), rounds=rounds, warmup_rounds=1
+        pytest.skip(reason)
+    return WORKLOADS[name](n, k, 0)
+
+
+def measure(
+    benchmark: BenchmarkFixture, variant: Variant, workload: Workload, **options: Any
+) -> hr.Selection:
+    """Time the decisions of a batch."""
+    workload = variant.workload(workload)
+    select = partial(variant.select, workload, **options)
+    answer: hr.Selection = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        select, rounds=ROUNDS, warmup_rounds=1
     )
-    assert_same(answer, reference(method))
-    if n == N_QUERIES:
-        assert_same(answer, everything(method))
-    if benchmark.stats is not None:
-        benchmark.extra_info["decisions per second"] = round(n / benchmark.stats.stats.median)
+    note(benchmark, answer, workload.n)
+    return answer
+
+
+def note(benchmark: BenchmarkFixture, answer: hr.Selection, n: int) -> None:
+    """Add to the record what a time alone does not say."""
+    if benchmark.stats is None:
+        return
+    benchmark.extra_info["decisions per second"] = round(n / benchmark.stats.stats.median)
+    benchmark.extra_info["nodes a decision"] = round(float(np.mean(answer.nodes)), 1)
+    benchmark.extra_info["certified"] = round(float(np.mean(answer.optimal)), 4)
+    benchmark.extra_info["models chosen"] = round(float(answer.supermodel.sum(axis=1).mean()), 2)
 
 
 @pytest.mark.benchmark(group="exact")
-@pytest.mark.parametrize(
-    "backend", ["cpp", "numba", pytest.param("reference", id=f"reference-{N_REFERENCE}-queries")]
-)
-def test_exact(benchmark: BenchmarkFixture, backend: str) -> None:
-    """The default, on every backend."""
-    measure(benchmark, backend, EXACT)
+@pytest.mark.parametrize("k", SIZES)
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_exact(benchmark: BenchmarkFixture, name: str, k: int) -> None:
+    """The default, on every workload."""
+    workload = queries(name, QUERIES["exact"], k)
+    answer = measure(benchmark, VARIANTS["Normal"], workload, node_limit=NODE_LIMIT)
+    judge_exact(workload, answer, Verdicts(), n_few=1, time_limit=1.0)
 
 
-@pytest.mark.benchmark(group="cpp")
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: "-".join(method))
-def test_cpp(benchmark: BenchmarkFixture, method: Method) -> None:
-    """The other strategies, and the greedy search."""
-    measure(benchmark, "cpp", method)
+@pytest.mark.benchmark(group="variants")
+@pytest.mark.parametrize("k", SIZES)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants(benchmark: BenchmarkFixture, name: str, k: int) -> None:
+    """The variants of the paper, index and routing, on the uniform workload."""
+    variant = VARIANTS[name]
+    if k > variant.most_models:
+        pytest.skip(f"{name} takes up to {variant.most_models} models")
+    streaming = "strategy" in variant.options
+    workload = queries("uniform", QUERIES["streaming" if streaming else "exact"], k)
+    answer = measure(benchmark, variant, workload)
+    judge = "reference" if k == min(SIZES) else "numba"
+    judge_rows(variant, workload, answer, judge, range(3), Verdicts())
+    if name == "routing":
+        judge_routing(workload, answer, Verdicts())
+
+
+@pytest.mark.benchmark(group="backends")
+@pytest.mark.parametrize("backend", ["cpp", "numba", "reference"])
+def test_backends(benchmark: BenchmarkFixture, backend: str) -> None:
+    """The exact search on every backend, 11 models."""
+    reason = hr.backends()[backend]
+    if reason is not None:
+        pytest.skip(f"{backend}: {reason}")
+    size = QUERIES["reference" if backend == "reference" else "batch"]
+    workload = queries("uniform", size, 11)
+    answer = measure(benchmark, Variant({"backend": backend}), workload)
+    judge_rows(Variant({}), workload, answer, "reference", range(5), Verdicts())
+
+
+@pytest.mark.benchmark(group="threads")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads(benchmark: BenchmarkFixture, n_threads: int) -> None:
+    """The exact search on one thread and on two."""
+    workload = queries("uniform", QUERIES["batch"], 40)
+    answer = measure(benchmark, VARIANTS["Normal"], workload, n_threads=n_threads)
+    judge_exact(workload, answer, Verdicts(), n_few=1, time_limit=1.0)
+
+
+@pytest.mark.benchmark(group="peers")
+def test_numpy_routing(benchmark: BenchmarkFixture) -> None:
+    """The line of NumPy that routes."""
+    workload = queries("uniform", QUERIES["streaming"], 200)
+    line = benchmark.pedantic(  # type: ignore[no-untyped-call]
+        numpy_routing, (workload,), rounds=ROUNDS, warmup_rounds=1
+    )
+    assert np.mean(line == workload.select(strategy="routing").next_model) > 0.99
+
+
+@pytest.mark.benchmark(group="peers")
+def test_numpy_greedy(benchmark: BenchmarkFixture) -> None:
+    """NumPy's greedy, query by query."""
+    workload = queries("uniform", QUERIES["exact"], 200)
+
+    def decide() -> list[float]:
+        return [numpy_greedy(workload, row)[1] for row in range(workload.n)]
+
+    greedy = benchmark.pedantic(decide, rounds=ROUNDS, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    assert np.all(np.array(greedy) <= workload.select().upper_bound + 1e-9)

@@ -36,8 +36,8 @@ import headrace as hr
 import numpy as np
 from common import FAST, assert_same, machine
 from numpy.typing import NDArray
+from workloads import DATA, Floats
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LAMBDAS = {"cascade9": (100.0, 1000.0, 10000.0), "routerbench3": (10.0, 100.0, 1000.0)}
 METHODS = (
     ("routing", "exact"),
@@ -47,8 +47,6 @@ METHODS = (
     ("cascade_routing", "greedy"),
     ("index", "exact"),
 )
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
