@@ -99,21 +99,21 @@ def measure(program: Path, compiler: str) -> Record:
     )
 
 
-def compare(record: Record, measured: Record) -> int:
-    """Print both; return 1 where a count has grown, or is not on record, else 0."""
+def compare(record: Record, measured: Record) -> tuple[bool, bool]:
+    """Print both; say whether a count has grown or is not on record, and whether one has shrunk."""
     old, new = record["counts"], measured["counts"]
-    rows, failed, stale = [], False, False
+    rows, grown, stale = [], False, False
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before is None or after is None:
             verdict = "not on record" if before is None else "gone"
-            failed = True
+            grown = True
         else:
             change = after / before - 1
             verdict = f"{change:+.2%}"
             if change > TOLERANCE:
                 verdict += " GROWN"
-                failed = True
+                grown = True
             elif change < -TOLERANCE:
                 verdict += " stale"
                 stale = True
@@ -121,11 +121,7 @@ def compare(record: Record, measured: Record) -> int:
         rows.append([name, *cells, verdict])
     note = f"Inside headrace::batch_select, {measured['compiler']}, {measured['machine']}."
     print(Table("Instructions", note, ["workload", "record", "now", "change"], rows))
-    if stale:
-        print("\nFewer than on record: the record is stale. Run again with --update.")
-    if failed:
-        print("\nMore than on record, or not on record. If that is meant, run with --update.")
-    return int(failed)
+    return grown, stale
 
 
 def main() -> int:
@@ -155,7 +151,15 @@ def main() -> int:
         measured = measure(program, compiler)
     if arguments.update:
         RECORD.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    return compare(measured if record is None else record, measured)
+    grown, stale = compare(measured if record is None else record, measured)
+    if arguments.update:
+        print(f"\nRecorded in {RECORD.name}.")
+        return 0
+    if stale:
+        print("\nFewer than on record: the record is stale. Run again with --update.")
+    if grown:
+        print("\nMore than on record, or not on record. If that is meant, run with --update.")
+    return int(grown)
 
 
 if __name__ == "__main__":

@@ -111,19 +111,18 @@ struct Case {
     Workload (*make)(Random&, std::size_t n, std::size_t k);
     std::size_t n, k;
     std::string_view strategy;
-    std::size_t node_limit;  // 0: none
 };
 
 constexpr std::array kCases{
-    Case{"uniform-40", uniform, 100, 40, "cascade_routing", 0},
-    Case{"uniform-200", uniform, 30, 200, "cascade_routing", 0},
-    Case{"uniform-500", uniform, 10, 500, "cascade_routing", 0},
-    Case{"priced-200", priced, 4, 200, "cascade_routing", 200},
-    Case{"clones-40", clones, 10, 40, "cascade_routing", 200},
-    Case{"clones-200", clones, 4, 200, "cascade_routing", 200},
-    Case{"correlated-100", correlated, 5, 100, "cascade_routing", 200},
-    Case{"routing-200", uniform, 1000, 200, "routing", 0},
-    Case{"index-200", uniform, 1000, 200, "index", 0},
+    Case{"uniform-40", uniform, 500, 40, "cascade_routing"},
+    Case{"uniform-200", uniform, 100, 200, "cascade_routing"},
+    Case{"uniform-500", uniform, 40, 500, "cascade_routing"},
+    Case{"priced-200", priced, 20, 200, "cascade_routing"},
+    Case{"clones-40", clones, 50, 40, "cascade_routing"},
+    Case{"clones-200", clones, 10, 200, "cascade_routing"},
+    Case{"correlated-100", correlated, 20, 100, "cascade_routing"},
+    Case{"routing-200", uniform, 1000, 200, "routing"},
+    Case{"index-200", uniform, 1000, 200, "index"},
 };
 
 void decide(const Case& c) {
@@ -145,7 +144,6 @@ void decide(const Case& c) {
         problem.n_samples = kSamples;
     }
     problem.strategy = c.strategy;
-    problem.node_limit = c.node_limit;
 
     std::vector<std::int64_t> next_model(c.n), nodes(c.n);
     std::vector<double> tradeoff(c.n), quality(c.n), cost(c.n), upper_bound(c.n);
