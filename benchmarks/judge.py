@@ -38,23 +38,8 @@ def judge_exact(
     All are compared with their bound, some with their definition and NumPy's greedy, and a few
     with the reference, HiGHS or numba.
     """
-    n = len(answer.next_model)
-    where = f"{workload.k} models"
-    assert np.all(answer.upper_bound >= answer.tradeoff), where
-    gap = answer.upper_bound - answer.tradeoff
-    assert np.all(gap[answer.optimal] <= 1e-8), f"{where}: proven, but the bound is above"
-    verdicts.add("bound", n)
-    few = range(min(n, 5 * n_few))
-    for row in few:
-        tradeoff, models = answer.tradeoff[row], answer.supermodel[row]
-        defined = numpy_tradeoff(workload, row, models)
-        assert abs(defined - tradeoff) <= TOLERANCE, f"{where}, query {row}: not its tradeoff"
-        _, greedy = numpy_greedy(workload, row)
-        assert greedy <= answer.upper_bound[row] + TOLERANCE, f"{where}, query {row}: greedy"
-        if answer.optimal[row]:
-            assert greedy <= tradeoff + 2 * TOLERANCE, f"{where}, query {row}: greedy is better"
-    verdicts.add("definition", len(few))
-    rows = range(min(n, n_few))
+    judge_certificate(workload, answer, verdicts, 5 * n_few)
+    rows = range(min(len(answer.next_model), n_few))
     if workload.k <= FEW_MODELS:
         judge_rows(Variant({}), workload, answer, "reference", rows, verdicts)
     elif workload.k in HIGHS_MODELS and highs_missing() is None:
@@ -62,6 +47,28 @@ def judge_exact(
             judge_by_highs(workload, answer, row, verdicts, time_limit)
     else:
         judge_rows(Variant({}), workload, answer, "numba", rows, verdicts, time_limit)
+
+
+def judge_certificate(
+    workload: Workload, answer: hr.Selection, verdicts: Verdicts, n_few: int, n_samples: int = 128
+) -> None:
+    """Assert all answers against their bound, some against their definition and NumPy's greedy."""
+    n = len(answer.next_model)
+    where = f"{workload.k} models"
+    assert np.all(answer.upper_bound >= answer.tradeoff), where
+    gap = answer.upper_bound - answer.tradeoff
+    assert np.all(gap[answer.optimal] <= 1e-8), f"{where}: proven, but the bound is above"
+    verdicts.add("bound", n)
+    few = range(min(n, n_few))
+    for row in few:
+        tradeoff, models = answer.tradeoff[row], answer.supermodel[row]
+        defined = numpy_tradeoff(workload, row, models, n_samples)
+        assert abs(defined - tradeoff) <= TOLERANCE, f"{where}, query {row}: not its tradeoff"
+        _, greedy = numpy_greedy(workload, row, n_samples)
+        assert greedy <= answer.upper_bound[row] + TOLERANCE, f"{where}, query {row}: greedy"
+        if answer.optimal[row]:
+            assert greedy <= tradeoff + 2 * TOLERANCE, f"{where}, query {row}: greedy is better"
+    verdicts.add("definition", len(few))
 
 
 def judge_by_highs(

@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 from peers import Variant
 from workloads import Floats, Workload
 
-REPEAT_FOR = 4e-3
+REPEAT_FOR = 2e-3
 MOST_REPEATS = 1024
-"""A query is repeated within a call for so many seconds, so many times at the most."""
+"""A query is repeated within a call for so many seconds, so many times at the most.
+
+Longer measurements are interrupted on a busy machine; of shorter ones the best of three is not.
+"""
 
 SLOW_CALL = 50e-3
 """Calls that take so many seconds are timed once; of others, the best of three counts."""
+
+MOST_CALL = 0.5
 
 LEAST_QUERIES = 10
 
@@ -77,18 +82,21 @@ def decision_seconds(variant: Variant, query: Workload, call: float, **options: 
 
     Where a covariance is factorised first, once a call, that is subtracted.
     """
-    factorised = query.covariance is not None
-    if call > (SLOW_CALL if factorised else REPEAT_FOR):
+    if query.covariance is None and call > REPEAT_FOR:
+        return call
+    if call > MOST_CALL:
         return call
 
     def many(times: int) -> Callable[[], object]:
         return partial(variant.select, query.query(0, times), **options)
 
-    few = 32 if call < REPEAT_FOR else 4
-    each = max(seconds(many(few)) / few, 1e-9)
+    if query.covariance is not None:
+        times = 8
+        return max(best_of_three(many(times + 1)) - call, 1e-9) / times
+    few = int(np.clip(REPEAT_FOR / call, 1, 32))
+    each = max(best_of_three(many(few)) / few, 1e-9)
     times = int(np.clip(REPEAT_FOR / each, few, MOST_REPEATS))
-    total = best_of_three(many(times + 1 if factorised else times))
-    return max(total - call, 0.01 * total) / times if factorised else total / times
+    return best_of_three(many(times)) / times
 
 
 def decide_each(variant: Variant, workload: Workload, budget: float, **options: Any) -> Timed:

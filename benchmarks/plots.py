@@ -221,8 +221,15 @@ def _label_ends(axes: Any, ends: Sequence[tuple[int, float, str, str, bool]]) ->
         )
     for k, time, text, colour, _ in ends:
         if k != last:
+            on_the_left = text in ON_THE_LEFT
             axes.text(
-                k / 1.06, time * 1.25, text, ha="right", va="bottom", fontsize=9, color=colour
+                k / 1.08 if on_the_left else k * 1.08,
+                time,
+                text,
+                ha="right" if on_the_left else "left",
+                va="center",
+                fontsize=9,
+                color=colour,
             )
 
 
