@@ -426,8 +426,9 @@ def limits(scale: Scale, found: Findings) -> Table:
         "a query (and write k bytes of the supermodel); their limit is the speed at which `np.dot` "
         "reads both. The searches work in the cache; draws cost 2 k S operations, a pass over all "
         "draws (a subtraction, a maximum, an addition) 3 k S. Their limit is half the speed of a "
-        "matrix product, because nothing is fused; their operations are the least that any search "
-        "needs: the draws, one pass a chosen model, and one for the bound."
+        "matrix product, because nothing is fused. Operations are counted as for a plain greedy: "
+        "the draws, one pass a chosen model, and one for the bound; a search that skips some may "
+        "exceed the limit, and one that branches does more."
     )
     columns = ["kernel", "bytes", "operations", "us a decision", "speed", "share of the limit"]
     return Table("What limits each kernel", note, columns, rows)
