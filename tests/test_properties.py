@@ -445,7 +445,9 @@ def test_diagonal_covariance_is_sigmas(case: Case, backend: str) -> None:
     covariance = np.einsum("...i,ij->...ij", sigmas**2, np.eye(case.k))
     one = select(case.changed(sigmas=sigmas), backend)
     two = select(case.changed(sigmas=None, covariance=covariance), backend)
-    assert_same(one, two)
+    assert_same(one, two, tuple(name for name in ANSWERS if name != "upper_bound"))
+    # The allowances for rounding may differ.
+    np.testing.assert_allclose(one.upper_bound, two.upper_bound, rtol=1e-12, atol=1e-12)
 
 
 @FEW

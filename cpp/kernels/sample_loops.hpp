@@ -118,18 +118,33 @@ void swap_kept(double* __restrict kept, const double* __restrict x, const double
     }
 }
 
-double clip_slope(double* __restrict slope, const double* __restrict level,
-                  const double* __restrict floor, const double* __restrict top,
-                  std::size_t length) noexcept {
+void clip_slope(double* __restrict slope, const double* __restrict level,
+                const double* __restrict floor, const double* __restrict top,
+                std::size_t length) noexcept {
+    for (std::size_t s = 0; s < length; ++s) {
+        // No &&: a branch would keep the loop from being vectorised.
+        const double down = level[s] <= floor[s] ? 0.0 : slope[s];
+        const double up = level[s] >= top[s] ? 0.0 : slope[s];
+        slope[s] = slope[s] < 0.0 ? down : up;
+    }
+}
+
+double dot(const double* x, const double* y, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) lane[l] += x[s + l] * y[s + l];
+    }
+    return add_lanes(lane);
+}
+
+double deflect(double* __restrict direction, const double* __restrict slope, double turn,
+               std::size_t length) noexcept {
     double lane[kLanes] = {};
     for (std::size_t s = 0; s < length; s += kLanes) {
         for (std::size_t l = 0; l < kLanes; ++l) {
-            // No &&: a branch would keep the loop from being vectorised.
-            const double down = level[s + l] <= floor[s + l] ? 0.0 : slope[s + l];
-            const double up = level[s + l] >= top[s + l] ? 0.0 : slope[s + l];
-            const double g = slope[s + l] < 0.0 ? down : up;
-            slope[s + l] = g;
-            lane[l] += g * g;
+            const double d = slope[s + l] + turn * direction[s + l];
+            direction[s + l] = d;
+            lane[l] += d * d;
         }
     }
     return add_lanes(lane);

@@ -20,8 +20,8 @@ public:
     void add(const double* draws);
 
     std::size_t size() const { return size_; }
-    const std::vector<double>& best() const { return best_; }      // padded with zeros
-    const std::vector<double>& second() const { return second_; }  // padded with anything
+    const Doubles& best() const { return best_; }      // padded with zeros
+    const Doubles& second() const { return second_; }  // padded with anything
     bool is_owned(std::size_t sample) const { return owner_[sample] != kNobody; }
     std::size_t owner(std::size_t sample) const { return static_cast<std::size_t>(owner_[sample]); }
 
@@ -29,7 +29,7 @@ public:
     const std::vector<double>& losses();
 
 private:
-    std::vector<double> best_, second_, owner_;
+    Doubles best_, second_, owner_;
     std::vector<double> losses_;
     std::size_t n_samples_ = 0;
     std::size_t size_ = 0;

@@ -60,8 +60,8 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
     }
 }
 
-void Construction::improve(const Query& query, const Pool& pool, const double* ran,
-                           double lowest, Pace& pace, std::vector<Local>& chosen) {
+void Construction::improve(const Query& query, const Pool& pool, const double* ran, double lowest,
+                           Pace& pace, std::vector<Local>& chosen) {
     constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
     const auto n_samples = static_cast<double>(query.problem.n_samples);
     const double least_gain = kTieTolerance;
@@ -107,8 +107,8 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
             }
             pace.work(4 * query.length);
             for (std::size_t place = 0; place < chosen.size(); ++place) {
-                const double swapped = gain + pool.price(chosen[place]) - losses[place] +
-                                       kept_[place] / n_samples;
+                const double swapped =
+                    gain + pool.price(chosen[place]) - losses[place] + kept_[place] / n_samples;
                 if (swapped > most) {
                     most = swapped;
                     in = j;

@@ -21,12 +21,12 @@ public:
                 std::vector<std::size_t>& chosen);
 
     // Adds, drops or swaps models of the pool, whatever gains most, until nothing gains.
-    void improve(const Query& query, const Pool& pool, const double* ran, double lowest,
-                 Pace& pace, std::vector<Local>& chosen);
+    void improve(const Query& query, const Pool& pool, const double* ran, double lowest, Pace& pace,
+                 std::vector<Local>& chosen);
 
 private:
     std::vector<std::pair<double, std::size_t>> gains_;  // heap
-    std::vector<double> best_, draws_;
+    Doubles best_, draws_;
     BestTwo two_;
     std::vector<double> kept_;  // by place: what a swap keeps of the loss
     std::vector<bool> is_chosen_;

@@ -15,8 +15,8 @@ constexpr int kMostSteps = 20;
 // The level t with sum of (best - max(second, min(best, t))) = price over the samples, or the
 // highest where they cannot pay that much. What they pay is piecewise linear in t: Newton's steps,
 // kept within a bracket.
-double common_level(const std::vector<double>& best, const std::vector<double>& second,
-                    const std::size_t* begin, const std::size_t* end, double price) {
+double common_level(const Doubles& best, const Doubles& second, const std::size_t* begin,
+                    const std::size_t* end, double price) {
     if (begin == end) return 0.0;
     double low = kInfinity;
     double high = -kInfinity;
@@ -52,13 +52,13 @@ void DualBound::set(double base, const std::vector<double>& gains, std::size_t s
     highest_ = second_ = -kInfinity;
     entry_ = next_ = 0.0;
     n_paying_ = 0;
-    total_ = base;
+    double paying = 0.0;  // added by themselves: they may be small beside the base
     for (const double gain : gains) {
         second_ = std::max(second_, std::min(gain, highest_));
         highest_ = std::max(highest_, gain);
         if (gain > 0.0) {
             ++n_paying_;
-            total_ += gain;
+            paying += gain;
         }
     }
     if (n_paying_ >= slots) {
@@ -69,12 +69,13 @@ void DualBound::set(double base, const std::vector<double>& gains, std::size_t s
         const auto last = paying_.begin() + static_cast<std::ptrdiff_t>(slots - 1);
         std::nth_element(paying_.begin(), last, paying_.end(), std::greater<>());
         entry_ = *last;
-        total_ = base;
-        for (auto gain = paying_.begin(); gain <= last; ++gain) total_ += *gain;
+        paying = 0.0;
+        for (auto gain = paying_.begin(); gain <= last; ++gain) paying += *gain;
         if (n_paying_ > slots) next_ = *std::max_element(last + 1, paying_.end());
     } else if (n_paying_ == 0 && needs_one) {
-        total_ = base + highest_;
+        paying = highest_;
     }
+    total_ = base + paying;
 }
 
 double DualBound::with(double gain) const {
@@ -88,10 +89,10 @@ double DualBound::without(double gain) const {
     return total_ - gain + next_;
 }
 
-void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices,
-                       std::size_t n_samples, std::vector<double>& level) {
-    const std::vector<double>& best = set.best();
-    const std::vector<double>& second = set.second();
+void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
+                       Doubles& level) {
+    const Doubles& best = set.best();
+    const Doubles& second = set.second();
     level = best;
     first_.assign(set.size() + 1, 0);
     for (std::size_t s = 0; s < n_samples; ++s) {
@@ -106,8 +107,8 @@ void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices,
     for (std::size_t place = 0; place < set.size(); ++place) {
         const std::size_t end = first_[place];
         const double price = prices[place] * static_cast<double>(n_samples);
-        const double to = common_level(best, second, samples_.data() + begin,
-                                       samples_.data() + end, price);
+        const double to =
+            common_level(best, second, samples_.data() + begin, samples_.data() + end, price);
         for (std::size_t i = begin; i < end; ++i) {
             const std::size_t sample = samples_[i];
             level[sample] = std::max(second[sample], std::min(best[sample], to));

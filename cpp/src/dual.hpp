@@ -51,10 +51,10 @@ class SlackLevels {
 public:
     // `prices` by the places of the set. Writes (length,) levels, padded with zeros.
     void make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
-              std::vector<double>& level);
+              Doubles& level);
 
 private:
-    std::vector<std::size_t> first_;   // of each place in samples_
+    std::vector<std::size_t> first_;    // of each place in samples_
     std::vector<std::size_t> samples_;  // by owner
 };
 

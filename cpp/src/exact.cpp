@@ -2,13 +2,14 @@
 //
 // A greedy set comes first, then the dual bound of facility location (dual.hpp) at the levels of
 // complementary slackness. It excludes most models at once; the draws of the others are laid side
-// by side in a pool. There the levels improve by subgradient steps of Polyak's length (1969), models
-// are excluded and included by their reduced gains and by Lemma 1 of the cascade-routing paper
-// applied to every member, and the search branches on what is left.
+// by side in a pool. There the levels improve by subgradient steps of Polyak's length (1969),
+// deflected from the step before (Camerini, Fratta and Maffioli, 1975), models are excluded and
+// included by their reduced gains and by Lemma 1 of the cascade-routing paper applied to every
+// member, and the search branches on what is left.
 //
 // Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as
-// long as there are few. Where there are many, the pass goes on to find the best tradeoff alone, and
-// a second one looks for the set that wins the tie. Bounds are compared with an allowance for
+// long as there are few. Where there are many, the pass goes on to find the best tradeoff alone,
+// and a second one looks for the set that wins the tie. Bounds are compared with an allowance for
 // rounding, and every set that counts is evaluated as the contract says, so the choice is that of
 // enumeration.
 #include <algorithm>
@@ -31,19 +32,21 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 40;
-constexpr int kChildSteps = 8;
-constexpr int kPatience = 4;           // steps without progress before they are halved
-constexpr double kShortestStep = 0.05;  // of Polyak's; shorter ones are not worth it
-constexpr double kMemory = 0.8;        // of the share of steps in which a model paid
+constexpr int kChildSteps = 4;
+constexpr int kPatience = 4;            // steps without progress before they are halved
+constexpr double kLongestStep = 1.4;    // of Polyak's
+constexpr double kShortestStep = 0.07;  // shorter ones are not worth it
+constexpr double kDeflection = 0.7;     // of a step against the one before
+constexpr double kMemory = 0.8;         // of the share of steps in which a model paid
 
 // A node on the path from the root: models included up to here, others free.
 struct Level {
-    std::vector<double> best;   // best draws of what has run or is included
-    std::vector<double> level;  // w of the bound, the best found
+    Doubles best;   // best draws of what has run or is included
+    Doubles level;  // w of the bound, the best found
     std::vector<Local> free;
-    double bound = kInfinity;      // of every set below this node that is still open
-    double paid = 0.0;             // sum of prices over the included, in any order
-    std::size_t n_included = 0;    // of included_ belong to this node
+    double bound = kInfinity;    // of every set below this node that is still open
+    double paid = 0.0;           // sum of prices over the included, in any order
+    std::size_t n_included = 0;  // of included_ belong to this node
     bool opened = false;
 };
 
@@ -70,8 +73,7 @@ public:
     }
 
     // False where there is no room; a set that is there already needs none.
-    bool add(double tradeoff, double quality, double cost,
-             const std::vector<std::size_t>& models) {
+    bool add(double tradeoff, double quality, double cost, const std::vector<std::size_t>& models) {
         for (const Entry& entry : *this) {
             if (entry.models == models) return true;
         }
@@ -105,7 +107,7 @@ public:
             decision.optimal = true;
             return;
         }
-        goal_ = Goal::kAllTied;
+        goal_ = coarse() ? Goal::kBest : Goal::kAllTied;
         gather();
         bool proven = search();
         decision.upper_bound = proven ? best_tradeoff_ + allowance_ : open_bound();
@@ -384,12 +386,14 @@ private:
         everything_.insert(everything_.end(), included_.begin(), included_.end());
         const double most = canonical_cost(everything_);
         if (all) {  // dearer than all others here, so if it ties it is their winner
-            top_ = node.best;
-            for (const Local j : node.free) kernels::raise(top_.data(), pool_.draws(j), top_.size());
-            pace_.work(node.free.size() * top_.size());
-            if (query_->mean(top_.data()) - query_->lambda * most >=
+            level_ = node.best;
+            for (const Local j : node.free) {
+                kernels::raise(level_.data(), pool_.draws(j), level_.size());
+            }
+            pace_.work(node.free.size() * level_.size());
+            if (query_->mean(level_.data()) - query_->lambda * most >=
                 best_tradeoff_ - kTieTolerance) {
-                evaluate(everything_, top_.data());
+                evaluate(everything_, level_.data());
                 return true;
             }
         }
@@ -416,12 +420,14 @@ private:
         const std::size_t length = query_->length;
 
         // No level is worth more than the best draw there is, nor less than what is included.
-        two_.start(*query_, nothing_yet() ? nullptr : node.best.data(), lowest_);
-        for (const Local j : node.free) two_.add(pool_.draws(j));
-        pace_.work(2 * node.free.size() * length);
-        top_ = two_.best();
-        if (include_essential(node) && (!settle_included(node) || node.free.empty())) {
-            return Bound::kClosed;
+        if (depth_ == 0 || goal_ == Goal::kTie) {
+            two_.start(*query_, nothing_yet() ? nullptr : node.best.data(), lowest_);
+            for (const Local j : node.free) two_.add(pool_.draws(j));
+            pace_.work(2 * node.free.size() * length);
+            if (depth_ == 0) top_ = two_.best();
+            if (include_essential(node) && (!settle_included(node) || node.free.empty())) {
+                return Bound::kClosed;
+            }
         }
         floor_ = node.best;
         if (nothing_yet()) std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
@@ -430,8 +436,10 @@ private:
         kernels::lower(level_.data(), top_.data(), length);
         for (const Local j : node.free) frequency_[j] = 0.0;
 
+        direction_.assign(length, 0.0);
+        double norm = 0.0;  // of the direction, squared
         double best = kInfinity;
-        double stride = 1.0;
+        double stride = kLongestStep;
         int stale = 0;
         const int steps = depth_ == 0 && nodes_ == 1 ? kRootSteps : kChildSteps;
         for (int step = 0;; ++step) {
@@ -467,14 +475,17 @@ private:
                 level_ = node.level;
                 slope_ = best_slope_;
                 total = best;
+                norm = 0.0;
             }
-            // One step down the subgradient.
-            const double norm = kernels::clip_slope(slope_.data(), level_.data(), floor_.data(),
-                                                    top_.data(), length);
+            // One step down the subgradient, not against the one before.
+            kernels::clip_slope(slope_.data(), level_.data(), floor_.data(), top_.data(), length);
+            const double along = kernels::dot(slope_.data(), direction_.data(), length);
+            const double turn = norm > 0.0 && along < 0.0 ? -kDeflection * along / norm : 0.0;
+            norm = kernels::deflect(direction_.data(), slope_.data(), turn, length);
             if (norm == 0.0) return Bound::kOpen;
             const double move = stride * (total - (best_tradeoff_ - 2.0 * kTieTolerance)) *
                                 static_cast<double>(query_->problem.n_samples) / norm;
-            kernels::move_level(level_.data(), slope_.data(), move, floor_.data(), top_.data(),
+            kernels::move_level(level_.data(), direction_.data(), move, floor_.data(), top_.data(),
                                 length);
         }
     }
@@ -591,8 +602,8 @@ private:
             const Local j = free[f];
             const bool dominated = std::any_of(
                 free.begin(), free.begin() + static_cast<std::ptrdiff_t>(kept), [&](Local by) {
-                    return replaces(by, j) && kernels::at_least(pool_.draws(by), pool_.draws(j),
-                                                                query_->length);
+                    return replaces(by, j) &&
+                           kernels::at_least(pool_.draws(by), pool_.draws(j), query_->length);
                 });
             pace_.work(8 * kept);
             if (!dominated) free[kept++] = j;
@@ -648,7 +659,7 @@ private:
     std::size_t nodes_ = 0;
     TiedSets tied_;
 
-    std::vector<double> ran_;  // best draws of what has run
+    Doubles ran_;  // best draws of what has run
     std::vector<std::size_t> survivors_;
     Construction construction_;
     SlackLevels slack_levels_;
@@ -663,7 +674,8 @@ private:
 
     // Of the bound in work.
     DualBound dual_;
-    std::vector<double> level_, floor_, top_, slope_, best_slope_;
+    Doubles level_, floor_, slope_, best_slope_, direction_;
+    Doubles top_;                // best draws of all models that were free at the root
     std::vector<double> gains_;  // of each free model
 
     // Of the set in work.

@@ -22,9 +22,8 @@ public:
         decision_ = &decision;
         // Candidates from the cheapest up, so that costs are added in the order of the contract.
         order_ = query.candidates;
-        std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-            return query.costs[a] < query.costs[b];
-        });
+        std::sort(order_.begin(), order_.end(),
+                  [&](std::size_t a, std::size_t b) { return query.costs[a] < query.costs[b]; });
         best_.resize((query.max_new + 1) * query.length);
         query.best_of_ran(best_.data());
 

@@ -56,10 +56,16 @@ struct Kernels {
                       std::size_t length) noexcept;
 
     // Clears the slopes that lead out of [floor, top]: negative ones where the level is not above
-    // the floor, positive ones where it is not below the top. Returns the sum of the squares of the
-    // rest.
-    double (*clip_slope)(double* slope, const double* level, const double* floor, const double* top,
-                         std::size_t length) noexcept;
+    // the floor, positive ones where it is not below the top.
+    void (*clip_slope)(double* slope, const double* level, const double* floor, const double* top,
+                       std::size_t length) noexcept;
+
+    // Sum of x[s] * y[s].
+    double (*dot)(const double* x, const double* y, std::size_t length) noexcept;
+
+    // direction[s] = slope[s] + turn * direction[s]. Returns the sum of their squares.
+    double (*deflect)(double* direction, const double* slope, double turn,
+                      std::size_t length) noexcept;
 
     // level[s] = min(top[s], max(floor[s], level[s] + step * slope[s])).
     void (*move_level)(double* level, const double* slope, double step, const double* floor,
@@ -123,9 +129,18 @@ inline void swap_kept(double* kept, const double* x, const double* best, const d
     table().swap_kept(kept, x, best, second, length);
 }
 
-inline double clip_slope(double* slope, const double* level, const double* floor, const double* top,
-                         std::size_t length) noexcept {
-    return table().clip_slope(slope, level, floor, top, length);
+inline void clip_slope(double* slope, const double* level, const double* floor, const double* top,
+                       std::size_t length) noexcept {
+    table().clip_slope(slope, level, floor, top, length);
+}
+
+inline double dot(const double* x, const double* y, std::size_t length) noexcept {
+    return table().dot(x, y, length);
+}
+
+inline double deflect(double* direction, const double* slope, double turn,
+                      std::size_t length) noexcept {
+    return table().deflect(direction, slope, turn, length);
 }
 
 inline void move_level(double* level, const double* slope, double step, const double* floor,

@@ -28,7 +28,7 @@ public:
 private:
     std::vector<std::size_t> models_;
     std::vector<double> costs_, prices_;
-    std::vector<double> draws_;  // (size, length)
+    Doubles draws_;  // (size, length)
     std::size_t length_ = 0;
     double n_samples_ = 1.0;
 };

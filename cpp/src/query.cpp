@@ -8,6 +8,12 @@
 
 namespace headrace {
 
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
 Query::Query(const Problem& p, const Samples* samples)
     : problem(p),
       length(padded_length(p.n_samples)),
@@ -77,18 +83,27 @@ double Query::cost(std::vector<std::size_t>& models) const {
     return total;
 }
 
+// Means add in eight lanes; what a bound adds to them is no larger than the spread of the draws and
+// the prices. Twice the first-order bound of either.
 void Query::bound_rounding() {
-    largest_ = 0.0;
-    const std::size_t k = problem.n_models;
-    for (std::size_t i = 0; i < k; ++i) {
-        largest_ = std::max(largest_, std::abs(qualities[i]) + sigma(i) * rows_.largest);
+    double lowest = kInfinity;
+    double highest = -kInfinity;
+    for (std::size_t i = 0; i < problem.n_models; ++i) {
+        const double reach = sigma(i) * rows_.largest;
+        lowest = std::min(lowest, qualities[i] - reach);
+        highest = std::max(highest, qualities[i] + reach);
     }
+    largest_ = std::max(std::abs(lowest), std::abs(highest));
     double paid = 0.0;
     for (const std::size_t i : candidates) paid += costs[i];
-    const auto operations = static_cast<double>(4 * (problem.n_samples + k + 8));
-    const double relative = std::numeric_limits<double>::epsilon() * operations;
-    allowance_ = relative * (largest_ + lambda * paid);
-    cost_rounding_ = relative * paid;
+
+    constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+    const auto in_a_mean = static_cast<double>(length / kLanes + 16);
+    const auto in_a_sum = static_cast<double>(problem.n_models + 16);
+    allowance_ =
+        2.0 * kEpsilon *
+        (in_a_mean * largest_ + (in_a_mean + in_a_sum) * (highest - lowest + lambda * paid));
+    cost_rounding_ = 2.0 * kEpsilon * in_a_sum * paid;
 }
 
 }  // namespace headrace

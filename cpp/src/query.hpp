@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned.hpp"
 #include "control.hpp"
 #include "headrace/problem.hpp"
 #include "samples.hpp"
@@ -69,9 +70,9 @@ private:
     double largest_ = 0.0;
     double allowance_ = 0.0;
     double cost_rounding_ = 0.0;
-    std::vector<double> own_rows_;        // of a covariance of the query's own
-    std::vector<double> draws_;           // (k, length)
-    mutable std::vector<double> scratch_;  // draws of one model
+    std::vector<double> own_rows_;  // of a covariance of the query's own
+    Doubles draws_;                 // (k, length)
+    mutable Doubles scratch_;       // draws of one model
 };
 
 }  // namespace headrace

@@ -1,5 +1,6 @@
-// The standardised draws of a batch. Model i's quality in sample s is quality_i + sigma_i z_is; with
-// a covariance, quality_i + w_is with w = L z, which is the same with w for z and one for sigma.
+// The standardised draws of a batch. Model i's quality in sample s is quality_i + sigma_i z_is;
+// with a covariance, quality_i + w_is with w = L z, which is the same with w for z and one for
+// sigma.
 #pragma once
 
 #include <cstddef>

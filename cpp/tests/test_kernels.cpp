@@ -58,10 +58,16 @@ void literals(const Kernels& kernels) {
     const std::vector<double> floor(8, -1.0), top(8, 1.0);
     std::vector<double> at = {-1.0, -1.0, 1.0, 1.0, 0.0, 0.0, 0.5, -0.5};
     std::vector<double> slope = {-2.0, 2.0, -2.0, 2.0, -1.0, 1.0, 3.0, -3.0};
-    CHECK_EQUAL(kernels.clip_slope(slope.data(), at.data(), floor.data(), top.data(), 8), 28.0);
+    kernels.clip_slope(slope.data(), at.data(), floor.data(), top.data(), 8);
     CHECK(slope == (std::vector<double>{0.0, 2.0, -2.0, 0.0, -1.0, 1.0, 3.0, -3.0}));
     kernels.move_level(at.data(), slope.data(), 0.25, floor.data(), top.data(), 8);
     CHECK(at == (std::vector<double>{-1.0, -0.5, 0.5, 1.0, -0.25, 0.25, 1.0, -1.0}));
+
+    std::vector<double> direction(8, 1.0);
+    CHECK_EQUAL(kernels.dot(slope.data(), direction.data(), 8), 0.0 + 2.0 - 2.0 - 1.0 + 1.0);
+    CHECK_EQUAL(kernels.deflect(direction.data(), slope.data(), 1.0, 8),
+                1.0 + 9.0 + 1.0 + 1.0 + 0.0 + 4.0 + 16.0 + 4.0);
+    CHECK(direction == (std::vector<double>{1.0, 3.0, -1.0, 1.0, 0.0, 2.0, 4.0, -2.0}));
 
     const std::vector<double> zero(8, 0.0);
     CHECK_EQUAL(kernels.drawn_excess(0.5, 2.0, x.data(), zero.data(), 4), 6.5 + 2.5 + 4.5);
@@ -122,7 +128,10 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
         kernels.raise_two(best, second, owner, from, 3.0, length);
     }
     double norm = 0.0;
-    if (padded) norm = kernels.clip_slope(written(), from, x.data(), x.data() + offset, length);
+    if (padded) {
+        kernels.clip_slope(written(), from, x.data(), x.data() + offset, length);
+        norm = kernels.deflect(written(), from, 0.3, length);
+    }
     for (const std::vector<double>& row : all) {
         CHECK(std::memcmp(&row.back(), &level.back(), sizeof(double)) == 0);
     }
@@ -130,6 +139,7 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
     if (padded) {
         all.push_back({norm});
+        all.push_back({kernels.dot(from, level.data() + offset, length)});
         all.push_back({kernels.at_least(from, level.data() + offset, length) ? 1.0 : 0.0});
         all.push_back({kernels.at_least(from, from, length) ? 1.0 : 0.0});
         all.push_back({kernels.sum(from, length)});
