@@ -13,18 +13,19 @@
 // rounding, and every set that counts is evaluated as the contract says, so the choice is that of
 // enumeration.
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
 
 #include "best_two.hpp"
 #include "construct.hpp"
+#include "descent.hpp"
 #include "dual.hpp"
 #include "kernels.hpp"
 #include "pace.hpp"
 #include "pool.hpp"
 #include "registry.hpp"
+#include "tied_sets.hpp"
 
 namespace headrace {
 
@@ -33,11 +34,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 40;
 constexpr int kChildSteps = 4;
-constexpr int kPatience = 4;            // steps without progress before they are halved
-constexpr double kLongestStep = 1.4;    // of Polyak's
-constexpr double kShortestStep = 0.07;  // shorter ones are not worth it
-constexpr double kDeflection = 0.7;     // of a step against the one before
-constexpr double kMemory = 0.8;         // of the share of steps in which a model paid
+constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
 
 // A node on the path from the root: models included up to here, others free.
 struct Level {
@@ -48,47 +45,6 @@ struct Level {
     double paid = 0.0;           // sum of prices over the included, in any order
     std::size_t n_included = 0;  // of included_ belong to this node
     bool opened = false;
-};
-
-// The sets that tie with the best one, while there are few.
-class TiedSets {
-public:
-    struct Entry {
-        double tradeoff, quality, cost;
-        std::vector<std::size_t> models;
-    };
-
-    void clear() { size_ = 0; }
-    const Entry* begin() const { return entries_.data(); }
-    const Entry* end() const { return entries_.data() + size_; }
-
-    void drop_below(double tradeoff) {
-        for (std::size_t i = 0; i < size_;) {
-            if (entries_[i].tradeoff >= tradeoff) {
-                ++i;
-            } else {
-                std::swap(entries_[i], entries_[--size_]);
-            }
-        }
-    }
-
-    // False where there is no room; a set that is there already needs none.
-    bool add(double tradeoff, double quality, double cost, const std::vector<std::size_t>& models) {
-        for (const Entry& entry : *this) {
-            if (entry.models == models) return true;
-        }
-        if (size_ == entries_.size()) return false;
-        Entry& entry = entries_[size_++];
-        entry.tradeoff = tradeoff;
-        entry.quality = quality;
-        entry.cost = cost;
-        entry.models = models;
-        return true;
-    }
-
-private:
-    std::array<Entry, 16> entries_;
-    std::size_t size_ = 0;
 };
 
 class Exact final : public Decider {
@@ -252,7 +208,7 @@ private:
         first_bound_ = dual_.total();
         survivors_.clear();
         for (std::size_t c = 0; c < gains_.size(); ++c) {
-            if (!rules_out(dual_.with(gains_[c]))) survivors_.push_back(query.candidates[c]);
+            if (!cannot_tie(dual_.with(gains_[c]))) survivors_.push_back(query.candidates[c]);
         }
         pool_.fill(query, survivors_);
         undominated_.resize(pool_.size());
@@ -260,19 +216,23 @@ private:
         improved_ = false;
     }
 
+    // Holds what has run with `models` in two_.
+    void hold(const std::vector<Local>& models) {
+        two_.start(*query_, ran(), lowest_);
+        for (const Local j : models) two_.add(pool_.draws(j));
+        pace_.work(2 * models.size() * query_->length);
+    }
+
     // Drops from chosen_ what gains by going, the most first; leaves the rest in two_.
     void drop_redundant() {
         for (;;) {
-            two_.start(*query_, ran(), lowest_);
-            for (const Local j : chosen_) two_.add(pool_.draws(j));
+            hold(chosen_);
             if (chosen_.size() <= (ran() == nullptr ? 1U : 0U)) return;
             const std::size_t worst = least_marginal(chosen_);
-            if (losses()[worst] >= pool_.price(chosen_[worst])) return;
+            if (losses_[worst] >= pool_.price(chosen_[worst])) return;
             chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(worst));
         }
     }
-
-    const std::vector<double>& losses() const { return losses_; }
 
     // The place of the model whose marginal gain is the lowest in the set that two_ holds.
     std::size_t least_marginal(const std::vector<Local>& models) {
@@ -361,9 +321,7 @@ private:
     bool members_pay() {
         const bool alone = query_->ran.empty() && included_.size() == 1;
         if (included_.empty() || alone) return true;
-        two_.start(*query_, ran(), lowest_);
-        for (const Local j : included_) two_.add(pool_.draws(j));
-        pace_.work(2 * included_.size() * query_->length);
+        hold(included_);
         const std::size_t worst = least_marginal(included_);
         return may_gain(losses_[worst] - pool_.price(included_[worst]));
     }
@@ -401,9 +359,14 @@ private:
         return included_.size() >= decision_->added.size();
     }
 
+    // Whether nothing below a bound ties with the best.
+    bool cannot_tie(double bound) const {
+        return bound + allowance_ < best_tradeoff_ - kTieTolerance;
+    }
+
     // Whether a bound rules out that anything below it counts.
     bool rules_out(double bound) const {
-        if (goal_ != Goal::kBest) return bound + allowance_ < best_tradeoff_ - kTieTolerance;
+        if (goal_ != Goal::kBest) return cannot_tie(bound);
         return bound <= best_tradeoff_ + (coarse() ? -allowance_ : allowance_);
     }
 
@@ -436,23 +399,16 @@ private:
         kernels::lower(level_.data(), top_.data(), length);
         for (const Local j : node.free) frequency_[j] = 0.0;
 
-        direction_.assign(length, 0.0);
-        double norm = 0.0;  // of the direction, squared
-        double best = kInfinity;
-        double stride = kLongestStep;
-        int stale = 0;
+        descent_.start(length);
+        const double target = best_tradeoff_ - 2.0 * kTieTolerance;
         const int steps = depth_ == 0 && nodes_ == 1 ? kRootSteps : kChildSteps;
         for (int step = 0;; ++step) {
             measure(node);
-            double total = dual_.total();
-            stale = best - total > 0.01 * (best - best_tradeoff_) ? 0 : stale + 1;
-            if (total < best) {
-                best = total;
-                node.bound = std::min(node.bound, total);
+            if (descent_.note(dual_.total(), target)) {
+                node.bound = std::min(node.bound, dual_.total());
                 node.level = level_;
-                best_slope_ = slope_;
             }
-            if (rules_out(total)) return Bound::kClosed;
+            if (rules_out(dual_.total())) return Bound::kClosed;
             if (limit_reached()) {
                 cut_ = true;
                 return Bound::kOpen;
@@ -462,31 +418,14 @@ private:
                 floor_ = node.best;
                 kernels::raise(level_.data(), floor_.data(), length);
                 node.level = level_;
-                best = kInfinity;
-                stale = 0;
+                descent_.forget();
                 continue;
             }
             if (node.free.empty()) return Bound::kClosed;
-            if (step >= steps) return Bound::kOpen;
-            if (stale == kPatience) {
-                stride *= 0.5;
-                if (stride < kShortestStep) return Bound::kOpen;
-                stale = 0;
-                level_ = node.level;
-                slope_ = best_slope_;
-                total = best;
-                norm = 0.0;
+            if (step >= steps || !descent_.move(level_, node.level, floor_, top_, target,
+                                                query_->problem.n_samples)) {
+                return Bound::kOpen;
             }
-            // One step down the subgradient, not against the one before.
-            kernels::clip_slope(slope_.data(), level_.data(), floor_.data(), top_.data(), length);
-            const double along = kernels::dot(slope_.data(), direction_.data(), length);
-            const double turn = norm > 0.0 && along < 0.0 ? -kDeflection * along / norm : 0.0;
-            norm = kernels::deflect(direction_.data(), slope_.data(), turn, length);
-            if (norm == 0.0) return Bound::kOpen;
-            const double move = stride * (total - (best_tradeoff_ - 2.0 * kTieTolerance)) *
-                                static_cast<double>(query_->problem.n_samples) / norm;
-            kernels::move_level(level_.data(), direction_.data(), move, floor_.data(), top_.data(),
-                                length);
         }
     }
 
@@ -510,8 +449,7 @@ private:
         return kept < losses_.size();
     }
 
-    // The bound of level_: fills gains_ and dual_, and slope_ with the direction that lowers the
-    // bound, the number of counted models above each level less one.
+    // The bound of level_: fills gains_, dual_ and the slope.
     void measure(const Level& node) {
         const std::size_t length = query_->length;
         const std::size_t slots = query_->max_new - included_.size();
@@ -521,13 +459,14 @@ private:
         }
         pace_.work(2 * node.free.size() * length);
         dual_.set(query_->mean(level_.data()) - node.paid, gains_, slots, nothing_yet());
-        slope_.assign(length, -1.0);
+        Doubles& slope = descent_.slope();
+        std::fill(slope.begin(), slope.end(), -1.0);
         for (std::size_t f = 0; f < gains_.size(); ++f) {
             const Local j = node.free[f];
             frequency_[j] *= kMemory;
             if (!dual_.counts(gains_[f])) continue;
             frequency_[j] += 1.0 - kMemory;
-            kernels::count_above(slope_.data(), pool_.draws(j), level_.data(), length);
+            kernels::count_above(slope.data(), pool_.draws(j), level_.data(), length);
         }
     }
 
@@ -569,17 +508,23 @@ private:
     // counts most.
     void improve(Level& root) {
         improved_ = true;
-        drop_dominated(root.free);
-        undominated_ = root.free;
-        for (const Local j : included_) undominated_.push_back(j);
+        if (goal_ == Goal::kAllTied) {  // what is free no more cannot tie, or always does
+            drop_dominated(root.free);
+            undominated_ = root.free;
+            undominated_.insert(undominated_.end(), included_.begin(), included_.end());
+        } else {
+            drop_dominated(undominated_);
+            std::erase_if(root.free, [&](Local j) {
+                return !std::binary_search(undominated_.begin(), undominated_.end(), j);
+            });
+        }
         chosen_ = included_;
         for (const Local j : root.free) {
             if (frequency_[j] > 0.5 && chosen_.size() < query_->max_new) chosen_.push_back(j);
         }
         if (chosen_.empty() && ran() == nullptr) chosen_.push_back(root.free[0]);
         construction_.improve(*query_, pool_, ran(), lowest_, pace_, chosen_);
-        two_.start(*query_, ran(), lowest_);
-        for (const Local j : chosen_) two_.add(pool_.draws(j));
+        hold(chosen_);
         evaluate(chosen_, two_.best().data());
     }
 
@@ -674,7 +619,8 @@ private:
 
     // Of the bound in work.
     DualBound dual_;
-    Doubles level_, floor_, slope_, best_slope_, direction_;
+    Descent descent_;
+    Doubles level_, floor_;
     Doubles top_;                // best draws of all models that were free at the root
     std::vector<double> gains_;  // of each free model
 
