@@ -1,0 +1,76 @@
+"""What a router asks of an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from headrace._log import Queries, QueryLog
+from headrace._problem import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """What is expected of ``n`` queries on which the same models have run.
+
+    Attributes
+    ----------
+    qualities : float64 array of shape (n, k)
+        Posterior mean of every model's quality. Of a model that has run, the estimate of the answer
+        that is there.
+    costs : float64 array of shape (n, k)
+        Expected cost of running each model, not negative.
+    sigmas : float64 array of shape (k,) or (n, k), or None
+        Standard deviation of the *change* of the estimate that running the model will bring (not
+        of the quality): 0 for models that have run.
+    covariance : float64 array of shape (k, k), or None
+        Covariance of those changes, shared by all the queries; excludes `sigmas`. Zero rows and
+        columns for models that have run.
+    """
+
+    qualities: Floats
+    costs: Floats
+    sigmas: Floats | None = None
+    covariance: Floats | None = None
+
+    def scaled(self, lookahead: float) -> Estimates:
+        """Return the same with the uncertainty (as a standard deviation) times a factor."""
+        return Estimates(
+            self.qualities,
+            self.costs,
+            None if self.sigmas is None else lookahead * self.sigmas,
+            None if self.covariance is None else lookahead**2 * self.covariance,
+        )
+
+    def deviations(self) -> Floats:
+        """Return the standard deviations of the changes, shape (k,) or (n, k)."""
+        if self.sigmas is not None:
+            return self.sigmas
+        if self.covariance is not None:
+            return np.sqrt(np.diag(self.covariance))
+        return np.zeros(self.qualities.shape[1])
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Learns from a log; then says what to expect, given what is known so far.
+
+    Estimates are posterior means: what is expected of an estimate after another run is the
+    estimate before it, and the stated uncertainty is the spread of that change.
+    :func:`headrace.check_estimator` measures both.
+    """
+
+    def fit(self, log: QueryLog) -> Estimator:
+        """Learn from a log; return the estimator itself."""
+        ...
+
+    def estimate(self, queries: Queries, ran: Sequence[int]) -> Estimates:
+        """Say what to expect of queries on which just the models ``ran`` (ascending) have run.
+
+        Looks at ``queries.features``, ``queries.groups`` and ``queries.signals[:, ran]`` only. The
+        same for a query whatever others come with it.
+        """
+        ...

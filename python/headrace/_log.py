@@ -1,0 +1,332 @@
+"""A log of answers: which model answered which query how well, and at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from headrace._check import as_array, check_integer
+from headrace._problem import Bools, Floats
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """What can be known of ``n`` queries without their labels.
+
+    Attributes
+    ----------
+    index : int64 array of shape (n,)
+        Row of each query in the log that it comes from first; subsets keep it.
+    n_models : int
+        Number of models, k.
+    features : float64 array of shape (n, d), or None
+        Known before any model runs.
+    signals : float64 array of shape (n, k, m), or None
+        Known of a model's answer once it has run. An estimator may look at those of the models
+        that have run, and at no others.
+    groups : array of shape (n,), or None
+        A label for each query, known before any model runs.
+    """
+
+    index: Integers
+    n_models: int
+    features: Floats | None
+    signals: Floats | None
+    groups: NDArray[np.generic] | None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self, chosen: ArrayLike) -> Queries:
+        """Return the queries at these positions, or where a mask is true."""
+        where = np.asarray(chosen)
+        return Queries(
+            index=self.index[where],
+            n_models=self.n_models,
+            features=None if self.features is None else self.features[where],
+            signals=None if self.signals is None else self.signals[where],
+            groups=None if self.groups is None else self.groups[where],
+        )
+
+
+class QueryLog:
+    """Realised quality and cost of ``k`` models on ``n`` queries, and what was known of each.
+
+    Parameters
+    ----------
+    quality : array-like of shape (n, k)
+        Quality of each answer, in any unit; NaN where it is missing.
+    cost : array-like of shape (n, k) or (k,)
+        Cost of each answer, in any unit, not negative; NaN only where the quality is missing too.
+    features : array-like of shape (n, d), optional
+        Numbers known of a query before any model runs.
+    signals : array-like of shape (n, k) or (n, k, m), optional
+        Numbers known of an answer once its model has run (log-probability, self-verification,
+        agreement); NaN only where the quality is missing.
+    latency : array-like of shape (n, k), optional
+        Seconds until each answer was complete, not negative.
+    models : sequence of str, optional
+        Names of the models, all different; ``"model 0"`` and so on by default.
+    groups : array-like of shape (n,), optional
+        A label for each query, known before any model runs (benchmark, tenant, task).
+
+    Attributes
+    ----------
+    quality, cost : float64 array of shape (n, k)
+    latency : float64 array of shape (n, k), or None
+    models : tuple of str
+    queries : Queries
+        What can be known without labels: features, signals and groups.
+
+    Raises
+    ------
+    ValueError
+        A wrong shape or value (with the index), or names that do not fit.
+    TypeError
+        A dtype that float64 does not hold without loss.
+
+    Examples
+    --------
+    >>> import headrace as hr
+    >>> log = hr.QueryLog(
+    ...     [[0.0, 1.0], [1.0, 1.0]], [0.1, 2.0], models=["small", "large"], groups=["a", "b"]
+    ... )
+    >>> log.n_queries, log.subset(models=["large"]).quality.tolist()
+    (2, [[1.0], [1.0]])
+    """
+
+    quality: Floats
+    cost: Floats
+    latency: Floats | None
+    models: tuple[str, ...]
+    queries: Queries
+
+    def __init__(
+        self,
+        quality: ArrayLike,
+        cost: ArrayLike,
+        *,
+        features: ArrayLike | None = None,
+        signals: ArrayLike | None = None,
+        latency: ArrayLike | None = None,
+        models: Sequence[str] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> None:
+        self.quality = _numbers("quality", quality, ndim=2, missing=True)
+        n, k = self.quality.shape
+        if n < 1 or k < 1:
+            raise ValueError(f"quality must have at least one query and model, got {(n, k)}")
+        absent = np.isnan(self.quality)
+        prices = _numbers("cost", cost, ndim=(1, 2), missing=True)
+        if prices.shape == (k,):
+            prices = np.broadcast_to(prices, (n, k)).copy()
+        self.cost = _shaped("cost", prices, (n, k))
+        _refuse_missing("cost", self.cost, absent)
+        _refuse_negative("cost", self.cost)
+
+        self.latency = None
+        if latency is not None:
+            self.latency = _shaped("latency", _numbers("latency", latency, 2, True), (n, k))
+            _refuse_missing("latency", self.latency, absent)
+            _refuse_negative("latency", self.latency)
+        known = None
+        if features is not None:
+            known = _numbers("features", features, ndim=2, missing=False)
+            if len(known) != n:
+                raise ValueError(f"features must have shape ({n}, d), got {known.shape}")
+        told = None
+        if signals is not None:
+            told = _numbers("signals", signals, ndim=(2, 3), missing=True)
+            if told.shape[:2] != (n, k):
+                raise ValueError(f"signals must have shape {(n, k)} or ({n}, {k}, m), got "
+                                 f"{told.shape}")  # fmt: skip
+            told = told.reshape(n, k, -1)
+            _refuse_missing("signals", told, absent)
+        labels = None
+        if groups is not None:
+            labels = as_array("groups", groups)
+            if labels.shape != (n,):
+                raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+        self.models = _names(models, k)
+        self.queries = Queries(np.arange(n), k, known, told, labels)
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries, n."""
+        return int(self.quality.shape[0])
+
+    @property
+    def n_models(self) -> int:
+        """Number of models, k."""
+        return int(self.quality.shape[1])
+
+    @property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return not np.isnan(self.quality).any()
+
+    def model_index(self, model: str | int) -> int:
+        """Return the column of a model, given by name or by column."""
+        if isinstance(model, str):
+            if model not in self.models:
+                raise ValueError(f"unknown model {model!r}: the log has {list(self.models)}")
+            return self.models.index(model)
+        column = check_integer("model", model, 0)
+        if column >= self.n_models:
+            raise ValueError(f"model {column} is not in a log of {self.n_models} models")
+        return column
+
+    def rows(self, chosen: ArrayLike) -> QueryLog:
+        """Return the log of the queries at these positions, or where a mask is true."""
+        where = np.asarray(chosen)
+        if where.dtype == np.bool_:
+            if where.shape != (self.n_queries,):
+                raise ValueError(f"a mask must have shape ({self.n_queries},), got {where.shape}")
+            where = np.flatnonzero(where)
+        if where.ndim != 1 or not len(where):
+            raise ValueError(f"rows must be one or more positions, got shape {where.shape}")
+        return self._taken(where, np.arange(self.n_models))
+
+    def subset(self, *, models: Sequence[str | int]) -> QueryLog:
+        """Return the log of these models, by name or column, in this order."""
+        columns = [self.model_index(model) for model in models]
+        if not columns or len(set(columns)) < len(columns):
+            raise ValueError(f"models must be different ones, at least one, got {list(models)}")
+        return self._taken(np.arange(self.n_queries), np.asarray(columns))
+
+    def split(self, share: float, *, seed: int = 0) -> tuple[QueryLog, QueryLog]:
+        """Split the queries at random, group by group.
+
+        Parameters
+        ----------
+        share : float
+            Share of the queries in the first part, between 0 and 1. Neither part is left empty.
+        seed : int
+            Not negative. The same seed gives the same split.
+
+        Returns
+        -------
+        tuple of QueryLog
+            The two parts, each in the order of this log.
+        """
+        if not 0.0 < share < 1.0:
+            raise ValueError(f"share must be between 0 and 1, got {share}")
+        if self.n_queries < 2:
+            raise ValueError("a log of one query cannot be split")
+        order = np.random.default_rng(check_integer("seed", seed, 0)).permutation(self.n_queries)
+        if self.queries.groups is not None:
+            _, label = np.unique(self.queries.groups, return_inverse=True)
+            place = np.empty(self.n_queries)
+            for group in range(label.max() + 1):
+                members = order[label[order] == group]
+                place[members] = (np.arange(len(members)) + 0.5) / len(members)
+            order = order[np.argsort(place[order], kind="stable")]
+        n_first = min(max(round(share * self.n_queries), 1), self.n_queries - 1)
+        first = np.sort(order[:n_first])
+        second = np.sort(order[n_first:])
+        return self.rows(first), self.rows(second)
+
+    def with_observed(
+        self, *, features: ArrayLike | None = None, signals: ArrayLike | None = None
+    ) -> QueryLog:
+        """Return a log with other features or signals and all else as it is."""
+        log = QueryLog(
+            self.quality,
+            self.cost,
+            features=self.queries.features if features is None else features,
+            signals=self.queries.signals if signals is None else signals,
+            latency=self.latency,
+            models=self.models,
+            groups=self.queries.groups,
+        )
+        log.queries = Queries(
+            self.queries.index,
+            log.n_models,
+            log.queries.features,
+            log.queries.signals,
+            log.queries.groups,
+        )
+        return log
+
+    def _taken(self, rows: Integers, columns: Integers) -> QueryLog:
+        log = QueryLog.__new__(QueryLog)
+        cells = np.ix_(rows, columns)
+        log.quality = self.quality[cells]
+        log.cost = self.cost[cells]
+        log.latency = None if self.latency is None else self.latency[cells]
+        log.models = tuple(self.models[column] for column in columns)
+        known = self.queries.rows(rows)
+        signals = None if known.signals is None else known.signals[:, columns]
+        log.queries = Queries(known.index, len(columns), known.features, signals, known.groups)
+        return log
+
+    def __repr__(self) -> str:
+        known = self.queries
+        parts = [f"{self.n_queries} queries", f"{self.n_models} models"]
+        if known.features is not None:
+            parts.append(f"{known.features.shape[1]} features")
+        if known.signals is not None:
+            parts.append(f"{known.signals.shape[2]} signals")
+        if known.groups is not None:
+            parts.append(f"{len(np.unique(known.groups))} groups")
+        return f"<QueryLog: {', '.join(parts)}>"
+
+
+def _numbers(what: str, given: ArrayLike, ndim: int | tuple[int, ...], missing: bool) -> Floats:
+    """Return float64; finite, but for NaN where cells may be missing."""
+    array = as_array(what, given)
+    if array.dtype.kind not in "iufb" or not np.can_cast(array.dtype, np.float64, "safe"):
+        raise TypeError(f"{what} must hold real numbers, got dtype {array.dtype}")
+    allowed = ndim if isinstance(ndim, tuple) else (ndim,)
+    if array.ndim not in allowed:
+        dimensions = " or ".join(map(str, allowed))
+        raise ValueError(f"{what} must have {dimensions} dimensions, got shape {array.shape}")
+    floats: Floats = np.array(array, dtype=np.float64)
+    bad = np.isinf(floats) if missing else ~np.isfinite(floats)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{what} must be finite, got {floats[where]} at index {where}")
+    return floats
+
+
+def _shaped(what: str, array: Floats, shape: tuple[int, int]) -> Floats:
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape of quality, {shape}, got {array.shape}")
+    return array
+
+
+def _refuse_missing(what: str, array: Floats, absent: Bools) -> None:
+    lacking = np.isnan(array)
+    lacking = (lacking if lacking.ndim == 2 else lacking.any(axis=2)) & ~absent
+    if lacking.any():
+        where = tuple(int(i) for i in np.argwhere(lacking)[0])
+        raise ValueError(f"{what} is NaN at index {where}, where the quality is known")
+
+
+def _refuse_negative(what: str, array: Floats) -> None:
+    negative = array < 0.0
+    if negative.any():
+        where = tuple(int(i) for i in np.argwhere(negative)[0])
+        raise ValueError(f"{what} must not be negative, got {array[where]} at index {where}")
+
+
+def _names(models: Sequence[str] | None, k: int) -> tuple[str, ...]:
+    if models is None:
+        return tuple(f"model {i}" for i in range(k))
+    if isinstance(models, str):
+        raise TypeError(f"models must be a sequence of names, got the name {models!r}")
+    names = tuple(models)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"models must be names, got {name!r}")
+    if len(names) != k:
+        raise ValueError(f"models must name {k} models, got {len(names)}")
+    if len(set(names)) < k:
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"models must have different names, got {twice!r} twice")
+    return names
