@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from headrace._backends import backends
+from headrace._bootstrap import Interval
+from headrace._estimators.protocol import Estimates, Estimator
+from headrace._evaluation import Evaluation
 from headrace._instruction_sets import instruction_sets
+from headrace._log import Queries, QueryLog
+from headrace._router import Router
 from headrace._select import batch_select
 from headrace._selection import Selection
 
 __version__ = "0.1.0"
 
-__all__ = ["Selection", "__version__", "backends", "batch_select", "instruction_sets"]
+__all__ = [
+    "Estimates",
+    "Estimator",
+    "Evaluation",
+    "Interval",
+    "Queries",
+    "QueryLog",
+    "Router",
+    "Selection",
+    "__version__",
+    "backends",
+    "batch_select",
+    "instruction_sets",
+]

@@ -1,0 +1,113 @@
+"""What an estimator says of the states that queries pass through, each asked once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from headrace._estimators.protocol import Estimates, Estimator
+from headrace._log import Integers, Queries
+from headrace._problem import Floats
+
+
+class Forecasts:
+    """Estimates of an estimator for a set of queries, remembered by (query, models run).
+
+    Columns are positions in ``order``, whatever order the log's columns have: so neither samples
+    nor ties depend on how a user sorts the models.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Fitted.
+    queries : Queries
+        All the queries that may be asked for, by position.
+    order : array-like of int
+        The model at each position.
+    """
+
+    def __init__(self, estimator: Estimator, queries: Queries, order: ArrayLike) -> None:
+        self.estimator = estimator
+        self.queries = queries
+        self.order: Integers = np.asarray(order, dtype=np.int64)
+        self._known: dict[tuple[int, ...], tuple[Integers, Estimates]] = {}
+
+    @property
+    def n_models(self) -> int:
+        """Number of models, k."""
+        return len(self.order)
+
+    def at(self, ran: tuple[int, ...], rows: Integers) -> Estimates:
+        """Return the estimates of these queries (ascending) when just the positions ``ran`` ran."""
+        if ran not in self._known:
+            self._known[ran] = rows, self._ask(ran, rows)
+        known, estimates = self._known[ran]
+        place = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+        new = rows[known[place] != rows]
+        if len(new):
+            estimates = _appended(estimates, self._ask(ran, new))
+            known = np.concatenate([known, new])
+            by_row = np.argsort(known)
+            known, estimates = known[by_row], _taken(estimates, by_row)
+            self._known[ran] = known, estimates
+            place = np.searchsorted(known, rows)
+        elif len(known) == len(rows):
+            return estimates
+        return _taken(estimates, place)
+
+    def _ask(self, ran: tuple[int, ...], rows: Integers) -> Estimates:
+        models = sorted(int(self.order[position]) for position in ran)
+        queries = self.queries
+        if len(rows) < len(queries):
+            queries = queries.rows(rows)
+        given = self.estimator.estimate(queries, models)
+        return in_order(given, self.order, len(rows))
+
+
+def in_order(given: Estimates, order: Integers, n_queries: int) -> Estimates:
+    """Check the shapes of an estimator's answer, and put its columns in an order."""
+    n, k = n_queries, len(order)
+    if given.sigmas is not None and given.covariance is not None:
+        raise ValueError("the estimator gave sigmas and a covariance, which exclude each other")
+    for name, shapes in (
+        ("qualities", [(n, k)]),
+        ("costs", [(n, k)]),
+        ("sigmas", [(k,), (n, k)]),
+        ("covariance", [(k, k)]),
+    ):
+        array = getattr(given, name)
+        if array is not None and np.shape(array) not in shapes:
+            expected = " or ".join(map(str, shapes))
+            raise ValueError(
+                f"the estimator's {name} must have shape {expected}, got {np.shape(array)}"
+            )
+    covariance = given.covariance
+    return Estimates(
+        given.qualities[:, order],
+        given.costs[:, order],
+        None if given.sigmas is None else given.sigmas[..., order],
+        None if covariance is None else covariance[np.ix_(order, order)],
+    )
+
+
+def _taken(estimates: Estimates, rows: Integers) -> Estimates:
+    sigmas = estimates.sigmas
+    return Estimates(
+        estimates.qualities[rows],
+        estimates.costs[rows],
+        sigmas if sigmas is None or sigmas.ndim == 1 else sigmas[rows],
+        estimates.covariance,
+    )
+
+
+def _appended(first: Estimates, second: Estimates) -> Estimates:
+    sigmas: Floats | None = first.sigmas
+    if sigmas is not None and sigmas.ndim == 2:
+        assert second.sigmas is not None
+        sigmas = np.concatenate([sigmas, second.sigmas])
+    return Estimates(
+        np.concatenate([first.qualities, second.qualities]),
+        np.concatenate([first.costs, second.costs]),
+        sigmas,
+        first.covariance,
+    )

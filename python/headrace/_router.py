@@ -1,0 +1,506 @@
+"""A router: learns from a log, meets a budget or a quality, and says which model runs next."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from headrace._check import as_array, check_floats, check_integer, check_not_negative
+from headrace._estimators.protocol import Estimates, Estimator
+from headrace._evaluation import Evaluation, evaluate_rollouts
+from headrace._forecasts import Forecasts, in_order
+from headrace._log import Integers, Queries, QueryLog
+from headrace._policy import Policy
+from headrace._problem import Bools, Floats
+from headrace._rollout import Rollouts
+from headrace._selection import Selection
+from headrace._tuning import Mixture, Point, TargetError, Values, meet
+
+LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Factors on the uncertainty that are tried where the user gives none."""
+
+T = TypeVar("T")
+
+
+class Router:
+    """Route queries to models, one run at a time, at the best quality that a budget buys.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        Says what to expect of every model's answer, given what has run.
+    strategy : {"cascade_routing", "cascade", "routing", "index", "threshold_cascade"}
+        As in :func:`headrace.batch_select`; a cascade runs the models in order of their mean cost
+        on the log. ``"threshold_cascade"`` is the classical baseline: in the same order, continue
+        while the estimate of the last answer is below a threshold, and give the last answer. The
+        threshold takes the place of `lambda_`.
+    search : {"exact", "greedy", "exhaustive"}
+        For cascade routing.
+    max_depth : int, optional
+        Most models that run on a query.
+    lookahead : float, optional
+        Factor on the estimator's uncertainty. By default the best of 0, 0.25, 0.5, 0.75 and 1 on
+        the log, see `fit`.
+    lambda_ : float, optional
+        Fixed price of one unit of cost in units of quality, in place of a budget or a quality.
+    n_samples, seed, n_threads, backend
+        As in :func:`headrace.batch_select`.
+
+    Attributes
+    ----------
+    lambda_ : float
+        Price at which the fitted policy decides; of two neighbouring prices the higher (cheaper).
+    lambdas_ : tuple of float
+        Prices of the cheaper and of the dearer policy. Where the two are equal, they differ in
+        which of tied choices they take.
+    gamma_ : float
+        Share of the queries that take the cheaper policy, so that the target is met exactly.
+    lookahead_ : float
+        Factor on the uncertainty in use.
+    order_ : int64 array of shape (k,)
+        The models by mean cost on the log: the order of a cascade, and of all decisions, so that
+        they do not depend on the order of the log's columns.
+    estimator_ : Estimator
+        The fitted estimator.
+    models_ : tuple of str
+        The models of the log.
+    n_features_in_ : int
+        Number of features of the log.
+
+    Notes
+    -----
+    The method is that of Dekoninck, Baader and Vechev, "A Unified Approach to Routing and Cascading
+    for LLMs", ICML 2025. Parameters and fitted attributes follow scikit-learn, whose ``clone``
+    works on a router; scikit-learn is not needed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import headrace as hr
+    >>> class Given:
+    ...     def fit(self, log):
+    ...         return self
+    ...     def estimate(self, queries, ran):
+    ...         costs = np.tile([1.0, 5.0], (len(queries), 1))
+    ...         return hr.Estimates(queries.features, costs)
+    >>> expected = np.array([[0.9, 1.0], [0.2, 0.9], [0.4, 0.6], [0.5, 0.9]])
+    >>> log = hr.QueryLog(expected > 0.5, [1.0, 5.0], features=expected)
+    >>> router = hr.Router(Given(), strategy="routing").fit(log, budget=2.0)
+    >>> evaluation = router.evaluate(log)
+    >>> round(evaluation.cost.mean, 9), round(evaluation.quality.mean, 9)
+    (2.0, 0.5)
+    >>> router.select(log.queries, np.zeros((4, 2), dtype=bool)).next_model
+    array([0, 1, 0, 0])
+    """
+
+    lambdas_: tuple[float, float]
+    gamma_: float
+    lookahead_: float
+    order_: Integers
+    estimator_: Estimator
+    models_: tuple[str, ...]
+    n_features_in_: int
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        *,
+        strategy: str = "cascade_routing",
+        search: str = "exact",
+        max_depth: int | None = None,
+        lookahead: float | None = None,
+        lambda_: float | None = None,
+        n_samples: int = 128,
+        seed: int = 0,
+        n_threads: int | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.strategy = strategy
+        self.search = search
+        self.max_depth = max_depth
+        self.lookahead = lookahead
+        self.lambda_ = lambda_
+        self.n_samples = n_samples
+        self.seed = seed
+        self.n_threads = n_threads
+        self.backend = backend
+
+    @property
+    def lambda_(self) -> float | None:
+        """The fitted price; before, the fixed one."""
+        return self.lambdas_[0] if hasattr(self, "lambdas_") else self._fixed_lambda
+
+    @lambda_.setter
+    def lambda_(self, lambda_: float | None) -> None:
+        self._fixed_lambda = lambda_
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with ``deep`` also those of the estimator."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        params = {name: getattr(self, name) for name in names if name != "lambda_"}
+        params["lambda_"] = self._fixed_lambda
+        inner = getattr(self.estimator, "get_params", None)
+        if deep and inner is not None and not isinstance(self.estimator, type):
+            params.update({f"estimator__{name}": value for name, value in inner().items()})
+        return params
+
+    def set_params(self, **params: Any) -> Router:
+        """Set parameters; those of the estimator as ``estimator__name``."""
+        valid = self.get_params(deep=False)
+        nested = {}
+        for name, value in params.items():
+            outer, _, inner = name.partition("__")
+            if outer not in valid or (inner and outer != "estimator"):
+                raise ValueError(f"unknown parameter {name!r}: choose one of {list(valid)}")
+            if inner:
+                nested[inner] = value
+            else:
+                setattr(self, name, value)
+        if nested:
+            self.estimator.set_params(**nested)  # type: ignore[attr-defined]
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        given = [
+            f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+            if name != "estimator" and value != defaults[name].default
+        ]
+        return f"Router({', '.join([repr(self.estimator), *given])})"
+
+    def fit(
+        self,
+        log: QueryLog,
+        *,
+        budget: float | None = None,
+        quality: float | None = None,
+        refit: bool = True,
+        progress: bool = False,
+    ) -> Router:
+        """Learn the estimates, and the price that meets a target on this log.
+
+        Parameters
+        ----------
+        log : QueryLog
+            All costs must be known; qualities as far as something depends on them (see `refit`).
+        budget : float, optional
+            Mean cost of a query, met with equality.
+        quality : float, optional
+            Mean realised quality, met at the highest price found.
+        refit : bool
+            Fit a copy of the estimator on the log. False uses it as it is, already fitted: tuning
+            for a budget then looks at no quality unless it chooses the look-ahead.
+        progress : bool
+            Show a progress bar (needs tqdm).
+
+        Returns
+        -------
+        Router
+            The router itself.
+
+        Raises
+        ------
+        ValueError
+            Not just one target (`budget`, `quality`, or the fixed `lambda_`); a target that no
+            policy meets, with the range that can be met; or missing cells.
+
+        Notes
+        -----
+        Without `lookahead`, the factor is chosen by what it gives on the log: at a budget the
+        highest realised quality, at a quality the lowest cost, at a fixed price the highest
+        realised ``quality - lambda_ * cost``; the smaller of equals. Where the log has no quality
+        at all, it is 1.
+        """
+        targets = {"budget": budget, "quality": quality, "the fixed lambda_": self._fixed_lambda}
+        given = [name for name, value in targets.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give just one of budget, quality and the fixed lambda_, got {given or 'none'}"
+            )
+        target = _number(given[0], targets[given[0]])
+        policy = self._policy(1.0 if self.lookahead is None else self.lookahead)
+        labelled = not np.isnan(log.quality).all()
+        if refit or quality is not None or (labelled and self._chooses(policy)):
+            refuse_missing("quality", log, log.quality)
+        refuse_missing("cost", log, log.cost)
+
+        estimator = copy.deepcopy(self.estimator).fit(log) if refit else self.estimator
+        order = cost_order(log)
+        forecasts = Forecasts(estimator, log.queries, order)
+
+        def cost(rollouts: Rollouts) -> Floats:
+            return rollouts.summed(log.cost)
+
+        def gained(rollouts: Rollouts) -> Floats:
+            return rollouts.answered(log.quality)
+
+        start = None
+
+        def tuned(policy: Policy) -> tuple[float, Mixture]:
+            nonlocal start
+            if self._fixed_lambda is not None:
+                point = Point(target)
+                mixture = Mixture(point, point, 1.0)
+            else:
+                values: Values = cost if quality is None else gained
+                mixture = meet(forecasts, policy, values, target, what=given[0], start=start)
+                start = mixture.cheap.price or None
+            if not labelled:
+                return 0.0, mixture
+            if quality is not None:
+                return -mixture.mean(forecasts, policy, cost), mixture
+            score = mixture.mean(forecasts, policy, gained)
+            if self._fixed_lambda is not None and not policy.by_threshold:
+                score -= target * mixture.mean(forecasts, policy, cost)
+            return score, mixture
+
+        best: tuple[float, Mixture] | None = None
+        failure: TargetError | None = None
+        candidates = [policy]
+        if self._chooses(policy) and labelled and _is_uncertain(forecasts):
+            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
+        for candidate in progress_bar(candidates, progress and len(candidates) > 1, "look-ahead"):
+            try:
+                found = tuned(candidate)
+            except TargetError as error:
+                failure = error
+                continue
+            if best is None or found[0] > best[0]:
+                best, policy = found, candidate
+        if best is None:
+            assert failure is not None
+            raise failure
+
+        self._mixture = best[1]
+        self.lambdas_ = (best[1].cheap.price, best[1].dear.price)
+        self.gamma_ = best[1].gamma
+        self.lookahead_ = policy.lookahead
+        self.order_ = order
+        self.estimator_ = estimator
+        self.models_ = log.models
+        features = log.queries.features
+        self.n_features_in_ = 0 if features is None else features.shape[1]
+        return self
+
+    def evaluate(
+        self,
+        log: QueryLog,
+        *,
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+        estimate_cost: float = 0.0,
+        decision_cost: float = 0.0,
+    ) -> Evaluation:
+        """Roll the fitted policy out on a log, and measure what it gives and costs.
+
+        Parameters
+        ----------
+        log : QueryLog
+            The models of the log that was fitted on, with no cell missing.
+        n_bootstrap : int
+            Number of resamples for the intervals, at least 2.
+        seed : int
+            Of the resamples; not negative.
+        estimate_cost, decision_cost : float
+            Charged each time that the estimator is asked about a query, and that a decision is
+            taken; in the unit of the costs.
+        """
+        self._check_fitted()
+        if log.models != self.models_:
+            raise ValueError(
+                f"the log must have the models {list(self.models_)}, got {list(log.models)}: see "
+                "log.subset(models=...)"
+            )
+        refuse_missing("quality", log, log.quality)
+        refuse_missing("cost", log, log.cost)
+        if log.latency is not None:
+            refuse_missing("latency", log, log.latency)
+        forecasts = Forecasts(self.estimator_, log.queries, self.order_)
+        return evaluate_rollouts(
+            log,
+            self._mixture.roll_out(forecasts, self._policy(self.lookahead_)),
+            n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
+            seed=check_integer("seed", seed, 0),
+            estimate_cost=_number("estimate_cost", estimate_cost),
+            decision_cost=_number("decision_cost", decision_cost),
+        )
+
+    def select(
+        self, queries: Queries, ran: ArrayLike, *, dearer: ArrayLike | None = None
+    ) -> Selection:
+        """Say for each of ``n`` queries which model runs next, or to stop.
+
+        Parameters
+        ----------
+        queries : Queries
+            With the signals of the models that have run.
+        ran : bool array-like of shape (n, k)
+            Models that have run.
+        dearer : bool array-like of shape (n,), optional
+            Queries that take the dearer of the two policies. Draw it once for a query, with
+            probability ``1 - gamma_``, to spend the budget exactly. By default none does.
+
+        Returns
+        -------
+        Selection
+            As of :func:`headrace.batch_select`; a query on which all models have run stops. Of a
+            threshold cascade, ``quality`` and ``tradeoff`` are the last estimate.
+        """
+        has_run = self._check_ran(queries, ran)
+        n, k = has_run.shape
+        dear = np.zeros(n, dtype=np.bool_)
+        if dearer is not None:
+            given = as_array("dearer", dearer)
+            if given.dtype != np.bool_ or given.shape != (n,):
+                raise ValueError(
+                    f"dearer must be bool of shape ({n},), got {given.dtype} of shape {given.shape}"
+                )
+            dear = given.astype(np.bool_)
+        policy = self._policy(self.lookahead_)
+        result = Selection.empty(n, k)
+        for rows, models in _same_run(has_run):
+            estimates = self._estimates(queries.rows(rows), models)
+            if len(models) == k:
+                self._write_done(result, rows, estimates, policy)
+                continue
+            for point, half in (
+                (self._mixture.cheap, np.flatnonzero(~dear[rows])),
+                (self._mixture.dear, np.flatnonzero(dear[rows])),
+            ):
+                if not len(half):
+                    continue
+                some = Estimates(
+                    estimates.qualities[half],
+                    estimates.costs[half],
+                    estimates.sigmas
+                    if estimates.sigmas is None or estimates.sigmas.ndim == 1
+                    else estimates.sigmas[half],
+                    estimates.covariance,
+                )
+                positions = has_run[rows[half]][:, self.order_]
+                prices = np.full(len(half), point.price)
+                chosen = policy.decide(some, positions, prices, point.ties)
+                _write(result, rows[half], chosen, self.order_)
+        return result
+
+    def answer(self, queries: Queries, ran: ArrayLike) -> Integers:
+        """Say whose answer to give, once the policy stops; at least one model must have run.
+
+        The one with the highest estimate, the cheapest by mean cost among equals; of a threshold
+        cascade the last.
+        """
+        has_run = self._check_ran(queries, ran)
+        if not has_run.any(axis=1).all():
+            row = int(np.flatnonzero(~has_run.any(axis=1))[0])
+            raise ValueError(f"ran: no model has run in row {row}, so there is no answer to give")
+        policy = self._policy(self.lookahead_)
+        answers = np.empty(len(has_run), dtype=np.int64)
+        for rows, models in _same_run(has_run):
+            estimates = self._estimates(queries.rows(rows), models)
+            positions = np.flatnonzero(has_run[rows[0]][self.order_]).tolist()
+            answers[rows] = self.order_[policy.answer(estimates.qualities, positions)]
+        return answers
+
+    def _policy(self, lookahead: float) -> Policy:
+        return Policy(
+            strategy=self.strategy,
+            search=self.search,
+            max_depth=self.max_depth,
+            lookahead=lookahead,
+            n_samples=self.n_samples,
+            seed=self.seed,
+            n_threads=self.n_threads,
+            backend=self.backend,
+        )
+
+    def _chooses(self, policy: Policy) -> bool:
+        return self.lookahead is None and policy.looks_ahead
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "lambdas_"):
+            raise ValueError("this router is not fitted yet: call fit(log, budget=...) first")
+
+    def _check_ran(self, queries: Queries, ran: ArrayLike) -> Bools:
+        self._check_fitted()
+        array = as_array("ran", ran)
+        shape = (len(queries), len(self.models_))
+        if array.dtype != np.bool_:
+            raise TypeError(f"ran must be of dtype bool, got dtype {array.dtype}")
+        if array.shape != shape:
+            raise ValueError(f"ran must have shape (n, k) = {shape}, got {array.shape}")
+        return array.astype(np.bool_, copy=False)
+
+    def _estimates(self, queries: Queries, models: list[int]) -> Estimates:
+        return in_order(self.estimator_.estimate(queries, models), self.order_, len(queries))
+
+    def _write_done(
+        self, result: Selection, rows: Integers, estimates: Estimates, policy: Policy
+    ) -> None:
+        """Write that all models have run."""
+        everything = range(len(self.order_))
+        answers = policy.answer(estimates.qualities, everything)
+        best = estimates.qualities[np.arange(len(rows)), answers]
+        result.supermodel[rows] = True
+        result.quality[rows] = result.tradeoff[rows] = result.upper_bound[rows] = best
+        result.optimal[rows] = True
+
+
+def cost_order(log: QueryLog) -> Integers:
+    """Return the models by mean cost, the first of equals first."""
+    order: Integers = np.argsort(log.cost.mean(axis=0), kind="stable")
+    return order
+
+
+def refuse_missing(what: str, log: QueryLog, array: Floats) -> None:
+    """Refuse a log in which a cell is missing that a rollout may need."""
+    missing = np.isnan(array)
+    if missing.any():
+        row, column = (int(i) for i in np.argwhere(missing)[0])
+        raise ValueError(
+            f"the {what} of model {log.models[column]!r} is missing for query {row} "
+            f"({int(missing.sum())} cells in all): a rollout may run any model, so leave such rows "
+            "out, or fit the estimator alone on them and tune the router with refit=False on others"
+        )
+
+
+def progress_bar(items: list[T], shown: bool, what: str) -> Iterable[T]:
+    """Iterate with a progress bar, if it is to be shown."""
+    if not shown:
+        return items
+    from tqdm import tqdm
+
+    bar: Callable[..., Iterable[T]] = tqdm
+    return bar(items, desc=what, leave=False)
+
+
+def _number(what: str, given: object) -> float:
+    value = check_floats(what, given, {"a number": ()})  # type: ignore[arg-type]
+    return float(value if what == "quality" else check_not_negative(what, value))
+
+
+def _is_uncertain(forecasts: Forecasts) -> bool:
+    first = forecasts.at((), np.arange(len(forecasts.queries)))
+    return bool(np.any(first.deviations() > 0.0))
+
+
+def _same_run(ran: Bools) -> Iterable[tuple[Integers, list[int]]]:
+    """Yield the rows on which the same models have run, and the models."""
+    sets, inverse = np.unique(ran, axis=0, return_inverse=True)
+    for i, has_run in enumerate(sets):
+        yield np.flatnonzero(inverse.reshape(-1) == i), np.flatnonzero(has_run).tolist()
+
+
+def _write(result: Selection, rows: Integers, chosen: Selection, order: Integers) -> None:
+    """Write a selection whose columns are positions in an order."""
+    names = np.append(order, -1)
+    result.next_model[rows] = names[chosen.next_model]
+    result.supermodel[np.ix_(rows, order)] = chosen.supermodel
+    for field in ("tradeoff", "quality", "cost", "upper_bound", "optimal", "nodes"):
+        getattr(result, field)[rows] = getattr(chosen, field)
