@@ -6,6 +6,7 @@ from headrace._backends import backends
 from headrace._bootstrap import Interval
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation
+from headrace._frontier import Frontier, frontier
 from headrace._instruction_sets import instruction_sets
 from headrace._log import Queries, QueryLog
 from headrace._router import Router
@@ -18,6 +19,7 @@ __all__ = [
     "Estimates",
     "Estimator",
     "Evaluation",
+    "Frontier",
     "Interval",
     "Queries",
     "QueryLog",
@@ -26,5 +28,6 @@ __all__ = [
     "__version__",
     "backends",
     "batch_select",
+    "frontier",
     "instruction_sets",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from headrace._check import check_factor
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._log import Integers, Queries
 from headrace._problem import Floats
@@ -31,6 +32,7 @@ class Forecasts:
         self.queries = queries
         self.order: Integers = np.asarray(order, dtype=np.int64)
         self._known: dict[tuple[int, ...], tuple[Integers, Estimates]] = {}
+        self._factors: dict[tuple[int, ...], Floats] = {}
 
     @property
     def n_models(self) -> int:
@@ -54,6 +56,13 @@ class Forecasts:
         elif len(known) == len(rows):
             return estimates
         return _taken(estimates, place)
+
+    def factor(self, ran: tuple[int, ...]) -> Floats | None:
+        """Return the Cholesky factor of the covariance when just ``ran`` ran, if there is one."""
+        covariance = self._known[ran][1].covariance
+        if covariance is not None and ran not in self._factors:
+            self._factors[ran] = check_factor(covariance, len(self.queries), self.n_models)
+        return self._factors.get(ran)
 
     def _ask(self, ran: tuple[int, ...], rows: Integers) -> Estimates:
         models = sorted(int(self.order[position]) for position in ran)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from headrace._check import check_integer, check_name, check_problem, check_threads
+from headrace._backends import pick
+from headrace._check import (
+    check_factor,
+    check_integer,
+    check_name,
+    check_problem,
+    check_samples,
+    check_threads,
+)
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers
 from headrace._options import SEARCHES, STRATEGIES
 from headrace._problem import Bools, Floats
-from headrace._select import batch_select
 from headrace._selection import Selection
 
 THRESHOLD_CASCADE = "threshold_cascade"
@@ -57,24 +65,30 @@ class Policy:
             if self.max_depth is not None:
                 check_integer("max_depth", self.max_depth, 1)
             return
+        zero = np.zeros((1, 1))
         check_problem(
-            [[0.0]],
-            [0.0],
+            zero,
+            zero,
             0.0,
             sigmas=None,
             covariance=None,
             ran=None,
-            strategy=self.strategy,
-            search=self.search,
-            max_depth=self.max_depth,
-            fixed_order=False,
             ties="cheapest",
-            n_samples=self.n_samples,
-            seed=self.seed,
-            samples=None,
-            node_limit=None,
-            time_limit=None,
+            **self._options(),
         )
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "strategy": self.strategy,
+            "search": self.search,
+            "max_depth": self.max_depth,
+            "fixed_order": False,
+            "n_samples": self.n_samples,
+            "seed": self.seed,
+            "samples": None,
+            "node_limit": None,
+            "time_limit": None,
+        }
 
     @property
     def by_threshold(self) -> bool:
@@ -106,33 +120,42 @@ class Policy:
         return n_models if self.max_depth is None else min(self.max_depth, n_models)
 
     def decide(
-        self, estimates: Estimates, ran: Bools, prices: Floats, ties: str = "cheapest"
+        self,
+        estimates: Estimates,
+        ran: Bools,
+        prices: Floats,
+        ties: str = "cheapest",
+        factor: Floats | None = None,
     ) -> Selection:
-        """Decide ``n`` states, each at its own price; at least one model of each has not run."""
+        """Decide ``n`` states, each at its own price; at least one model of each has not run.
+
+        ``factor`` saves the work of factorising the covariance of the estimates again.
+        """
         if self.by_threshold:
             return self._compare(estimates, ran, prices)
-        scaled = estimates.scaled(self.lookahead)
-        sigmas, covariance = scaled.sigmas, scaled.covariance
-        if self.lookahead == 0.0 or not self.looks_ahead:
-            sigmas = covariance = None
-        elif self.strategy == "index" and covariance is not None:
-            sigmas, covariance = scaled.deviations(), None
-        return batch_select(
-            scaled.qualities,
-            scaled.costs,
+        uncertain = self.looks_ahead and self.lookahead > 0.0
+        sigmas = None
+        if uncertain and estimates.sigmas is not None:
+            sigmas = self.lookahead * estimates.sigmas
+        elif uncertain and estimates.covariance is not None and self.strategy == "index":
+            sigmas = self.lookahead * estimates.deviations()
+        problem = check_problem(
+            estimates.qualities,
+            estimates.costs,
             prices,
             sigmas=sigmas,
-            covariance=covariance,
+            covariance=None,
             ran=ran,
-            strategy=self.strategy,
-            search=self.search,
-            max_depth=self.max_depth,
             ties=ties,
-            n_samples=self.n_samples,
-            seed=self.seed,
-            n_threads=self.n_threads,
-            backend=self.backend,
+            **self._options(),
         )
+        if uncertain and sigmas is None and estimates.covariance is not None:
+            n, k = ran.shape
+            if factor is None:
+                factor = check_factor(estimates.covariance, n, k)
+            samples = check_samples(None, self.n_samples, self.seed, k)
+            problem = replace(problem, factor=self.lookahead * factor, samples=samples)
+        return pick(self.backend)(problem, check_threads(self.n_threads))
 
     def answer(self, qualities: Floats, ran: Sequence[int]) -> Integers:
         """Say whose answer is given once ``ran`` have run: the best estimate, the first of equals.

@@ -200,8 +200,7 @@ class _Level:
                 if self.sigmas is None:
                     self.sigmas = np.zeros(shape)
                 self.sigmas[states] = known.sigmas
-            if known.covariance is not None:
-                self.covariances.append(known.covariance)
+            self.covariances += [] if known.covariance is None else [known.covariance]
         if self.covariances and len(self.covariances) < len(self.groups):
             raise ValueError(
                 "the estimator must give a covariance for all sets of models run, or for none"
@@ -220,22 +219,29 @@ class _Level:
     def decide(self, states: Integers, prices: Floats, ties: str) -> tuple[Integers, Bytes]:
         """Decide states at a price each: the next model, or -1, and the supermodel as bits."""
         if not (self.covariances and self.policy.looks_ahead):
-            return self._decide(states, prices, ties, None)
+            return self._decide(states, prices, ties)
         chosen = np.empty(len(states), dtype=np.int64)
         plan = np.empty((len(states), (self.forecasts.n_models + 7) // 8), dtype=np.uint8)
         by_state = np.argsort(states, kind="stable")
         firsts = [group.start for _, group in self.groups]
         bounds = np.append(np.searchsorted(states[by_state], firsts), len(states)).tolist()
-        for covariance, first, end in zip(self.covariances, bounds[:-1], bounds[1:], strict=True):
+        for (ran, _), covariance, first, end in zip(
+            self.groups, self.covariances, bounds[:-1], bounds[1:], strict=True
+        ):
             if end > first:
                 some = by_state[first:end]
                 chosen[some], plan[some] = self._decide(
-                    states[some], prices[some], ties, covariance
+                    states[some], prices[some], ties, covariance, self.forecasts.factor(ran)
                 )
         return chosen, plan
 
     def _decide(
-        self, states: Integers, prices: Floats, ties: str, covariance: Floats | None
+        self,
+        states: Integers,
+        prices: Floats,
+        ties: str,
+        covariance: Floats | None = None,
+        factor: Floats | None = None,
     ) -> tuple[Integers, Bytes]:
         estimates = Estimates(
             self.qualities[states],
@@ -243,7 +249,7 @@ class _Level:
             None if self.sigmas is None else self.sigmas[states],
             covariance,
         )
-        selection = self.policy.decide(estimates, self.ran[states], prices, ties)
+        selection = self.policy.decide(estimates, self.ran[states], prices, ties, factor)
         return selection.next_model, np.packbits(selection.supermodel, axis=1)
 
 

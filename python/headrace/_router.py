@@ -225,7 +225,7 @@ class Router:
                 f"give just one of budget, quality and the fixed lambda_, got {given or 'none'}"
             )
         target = _number(given[0], targets[given[0]])
-        policy = self._policy(1.0 if self.lookahead is None else self.lookahead)
+        policy = self.policy(1.0 if self.lookahead is None else self.lookahead)
         labelled = not np.isnan(log.quality).all()
         if refit or quality is not None or (labelled and self._chooses(policy)):
             refuse_missing("quality", log, log.quality)
@@ -264,7 +264,7 @@ class Router:
         best: tuple[float, Mixture] | None = None
         failure: TargetError | None = None
         candidates = [policy]
-        if self._chooses(policy) and labelled and _is_uncertain(forecasts):
+        if self._chooses(policy) and labelled and is_uncertain(forecasts):
             candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
         for candidate in progress_bar(candidates, progress and len(candidates) > 1, "look-ahead"):
             try:
@@ -325,7 +325,7 @@ class Router:
         forecasts = Forecasts(self.estimator_, log.queries, self.order_)
         return evaluate_rollouts(
             log,
-            self._mixture.roll_out(forecasts, self._policy(self.lookahead_)),
+            self._mixture.roll_out(forecasts, self.policy(self.lookahead_)),
             n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
             seed=check_integer("seed", seed, 0),
             estimate_cost=_number("estimate_cost", estimate_cost),
@@ -363,7 +363,7 @@ class Router:
                     f"dearer must be bool of shape ({n},), got {given.dtype} of shape {given.shape}"
                 )
             dear = given.astype(np.bool_)
-        policy = self._policy(self.lookahead_)
+        policy = self.policy(self.lookahead_)
         result = Selection.empty(n, k)
         for rows, models in _same_run(has_run):
             estimates = self._estimates(queries.rows(rows), models)
@@ -400,7 +400,7 @@ class Router:
         if not has_run.any(axis=1).all():
             row = int(np.flatnonzero(~has_run.any(axis=1))[0])
             raise ValueError(f"ran: no model has run in row {row}, so there is no answer to give")
-        policy = self._policy(self.lookahead_)
+        policy = self.policy(self.lookahead_)
         answers = np.empty(len(has_run), dtype=np.int64)
         for rows, models in _same_run(has_run):
             estimates = self._estimates(queries.rows(rows), models)
@@ -408,7 +408,8 @@ class Router:
             answers[rows] = self.order_[policy.answer(estimates.qualities, positions)]
         return answers
 
-    def _policy(self, lookahead: float) -> Policy:
+    def policy(self, lookahead: float) -> Policy:
+        """Return what decides, with a factor on the uncertainty; faulty options raise."""
         return Policy(
             strategy=self.strategy,
             search=self.search,
@@ -485,7 +486,8 @@ def _number(what: str, given: object) -> float:
     return float(value if what == "quality" else check_not_negative(what, value))
 
 
-def _is_uncertain(forecasts: Forecasts) -> bool:
+def is_uncertain(forecasts: Forecasts) -> bool:
+    """Say whether the estimator states any uncertainty before a model has run."""
     first = forecasts.at((), np.arange(len(forecasts.queries)))
     return bool(np.any(first.deviations() > 0.0))
 

@@ -7,8 +7,9 @@ gamma, so that the mean is met with equality.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -124,25 +125,90 @@ def meet(
     TargetError
         No policy reaches the target.
     """
-
-    def ends(prices: Floats, rows: Integers | None = None, ties: str = "cheapest") -> list[_End]:
-        rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
-        found = values(rollouts)
-        return [
-            _End(Point(float(price), ties), rollouts, i, found[i]) for i, price in enumerate(prices)
-        ]
-
-    bracket = _thresholds if policy.by_threshold else _prices
-    dear, cheap = bracket(forecasts, ends, target, what, start)
+    ends = partial(_ends, forecasts, policy, values)
+    if policy.by_threshold:
+        dear, cheap = _thresholds(forecasts, policy, ends, target, what)
+    else:
+        dear, cheap = _prices(forecasts, ends, target, what, start)
     for settle in (True, False):
-        near = _narrowed(ends, dear, cheap, target, tolerance, settle)
-        mixture = _mixed(ends, *near, target)
+        near_dear, near_cheap, _ = _narrowed(ends, dear, cheap, target, tolerance, settle)
+        mixture = _mixed(ends, near_dear, near_cheap, target)
         if mixture is not None:
             return mixture
     raise AssertionError("the target lies between no two neighbouring prices")
 
 
+def meet_each(
+    forecasts: Forecasts,
+    policy: Policy,
+    values: Values,
+    targets: Iterable[float],
+    prices: Floats,
+    *,
+    tolerance: float = 1e-4,
+) -> list[Mixture]:
+    """Find a mixture for each target, starting from a line of prices, the dearest policy first.
+
+    A target that no policy on the line meets is answered with the nearest policy. Means are met up
+    to the changes that settled queries may still make.
+    """
+    ends = partial(_ends, forecasts, policy, values)
+    line = ends(prices)
+    means = np.array([end.mean for end in line])
+    mixtures = []
+    for target in targets:
+        reaching = np.flatnonzero(means >= target)
+        if not len(reaching) or reaching[-1] == len(line) - 1:
+            nearest = line[int(np.argmin(np.abs(means - target)))].point
+            mixtures.append(Mixture(nearest, nearest, 1.0))
+            continue
+        at = int(reaching[-1])
+        dear, cheap, settled = _narrowed(ends, line[at], line[at + 1], target, tolerance, True)
+        above = settled + float(dear.values.sum())
+        below = settled + float(cheap.values.sum())
+        share = 1.0 if above == below else (above - target * len(line[0].values)) / (above - below)
+        mixtures.append(Mixture(cheap.point, dear.point, min(max(share, 0.0), 1.0)))
+    return mixtures
+
+
+def price_line(
+    forecasts: Forecasts, policy: Policy, values: Values, low: float, high: float, n_prices: int
+) -> Floats:
+    """Return prices of policies whose mean value falls from ``high`` to ``low``, if it can."""
+    ends = partial(_ends, forecasts, policy, values)
+    if policy.by_threshold:
+        cheapest, dearest = _threshold_range(forecasts, policy)
+        return np.linspace(dearest, cheapest, n_prices)
+
+    def reach(step: float, reached: Callable[[float], bool]) -> float:
+        price = typical_price(forecasts)
+        for _ in range(MAX_STEPS):
+            if reached(ends(np.array([price]))[0].mean):
+                break
+            price *= step
+        return price
+
+    dearest = reach(1.0 / STEP, lambda mean: mean >= high)
+    cheapest = reach(STEP, lambda mean: mean <= low)
+    return np.geomspace(dearest, max(cheapest, STEP * dearest), n_prices)
+
+
 Ends = Callable[..., "list[_End]"]
+
+
+def _ends(
+    forecasts: Forecasts,
+    policy: Policy,
+    values: Values,
+    prices: Floats,
+    rows: Integers | None = None,
+    ties: str = "cheapest",
+) -> list[_End]:
+    rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
+    found = values(rollouts)
+    return [
+        _End(Point(float(price), ties), rollouts, i, found[i]) for i, price in enumerate(prices)
+    ]
 
 
 def _prices(
@@ -173,21 +239,22 @@ def _prices(
     return _nearest(what, target, last, max(free, dearest, key=lambda end: end.mean))
 
 
-def _thresholds(
-    forecasts: Forecasts, ends: Ends, target: float, what: str, start: float | None
-) -> tuple[_End, _End]:
-    """Return a threshold below all estimates and one above."""
-    del start
+def _threshold_range(forecasts: Forecasts, policy: Policy) -> tuple[float, float]:
+    """Return a threshold at which every query stops at once, and one at which none does."""
     everything = np.arange(len(forecasts.queries))
-    k = forecasts.n_models
     seen = [
-        forecasts.at(tuple(range(position + 1)), everything).qualities[:, position]
-        for position in range(k)
+        forecasts.at(tuple(range(last + 1)), everything).qualities[:, last]
+        for last in range(policy.most_models(forecasts.n_models))
     ]
     low, high = float(np.min(seen)), float(np.max(seen))
-    margin = max(high - low, abs(low), abs(high), 1.0)
-    (cheap,) = ends(np.array([low]))
-    (dear,) = ends(np.array([high + margin]))
+    return low, high + 1e-6 * max(high - low, abs(high), 1.0)
+
+
+def _thresholds(
+    forecasts: Forecasts, policy: Policy, ends: Ends, target: float, what: str
+) -> tuple[_End, _End]:
+    low, high = _threshold_range(forecasts, policy)
+    dear, cheap = ends(np.array([high, low]))
     if cheap.mean <= target <= dear.mean:
         return dear, cheap
     return _nearest(what, target, cheap, dear)
@@ -204,10 +271,11 @@ def typical_price(forecasts: Forecasts) -> float:
 
 def _narrowed(
     ends: Ends, dear: _End, cheap: _End, target: float, tolerance: float, settle: bool
-) -> tuple[_End, _End]:
+) -> tuple[_End, _End, float]:
     """Divide the interval until its ends are neighbours.
 
     A query on which both ends plan alike does the same in between: it is settled, and left out.
+    The sum of the settled values is returned as well.
     """
     n = len(dear.values)
     settled = 0.0
@@ -218,7 +286,7 @@ def _narrowed(
             dear, cheap = dear.kept(open_), cheap.kept(open_)
         prices = _divided(dear.point, cheap.point, tolerance)
         if not len(prices) or not len(dear.values):
-            return dear, cheap
+            return dear, cheap, settled
         inner = ends(prices, dear.rollouts.rows)
         line = [dear, *inner, cheap]
         means = np.array([(settled + end.values.sum()) / n for end in line])
