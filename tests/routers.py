@@ -51,7 +51,7 @@ class Blend:
             return hr.Estimates(qualities, costs)
         sigmas = np.full(qualities.shape, self.sigma)
         if self.spread:
-            sigmas *= 1.0 + np.abs(queries.features[:, :1])
+            sigmas *= 1.0 + np.abs(queries.features[:, :k].max(axis=1, keepdims=True))
         sigmas[:, list(ran)] = 0.0
         return hr.Estimates(qualities, costs, sigmas if self.spread else sigmas[0])
 

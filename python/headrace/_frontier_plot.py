@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,16 @@ if TYPE_CHECKING:
 
     from headrace._frontier import Frontier
 
-COLOURS = ("#e69f00", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
-"""Okabe and Ito's, safe for the colour-blind."""
-DASHES = ("-", (0, (6, 2)), "-.", "-", (0, (2, 1.5)), "-", (0, (4, 3)))
+STYLES = {  # colour (Okabe and Ito's, safe for the colour-blind) and line
+    "routing": ("#e69f00", "-"),
+    "threshold_cascade": ("#009e73", (0, (6, 2))),
+    "cascade": ("#0072b2", "-."),
+    "cascade_routing": ("#d55e00", "-"),
+    "index": ("#cc79a7", (0, (2, 1.5))),
+    "": ("#56b4e9", "-"),
+    " ": ("#000000", (0, (4, 3))),
+}
+"""By strategy; curves with other labels take what is left, in turn."""
 GREY = "#8a8a8a"
 LOG_FROM = 20.0
 """Costs are drawn on a logarithmic axis if the dearest model costs so many times the cheapest."""
@@ -26,6 +34,7 @@ LINE_HEIGHT = 0.048
 def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
     """Draw the curves with their intervals, the single models, and labels beside the lines."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
 
     if ax is None:
         ax = Figure(figsize=(8.0, 5.0), dpi=160, layout="constrained").add_subplot()
@@ -34,18 +43,21 @@ def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
     grid = np.geomspace(low, high, 200) if in_log else np.linspace(low, high, 200)
     if in_log:
         ax.set_xscale("log")
+        ax.set_xlim(low / 1.08, high)
+    else:
+        ax.set_xlim(low - 0.02 * (high - low), high or 1.0)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.grid(color="#e6e6e6", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
     heights = {}
     drawn: list[Floats] = []
+    free = cycle([style for name, style in STYLES.items() if name not in frontier.curves])
     for at, (name, curve) in enumerate(frontier.curves.items()):
-        colour = GREY if at == 0 else COLOURS[(at - 1) % len(COLOURS)]
-        style = ":" if at == 0 else DASHES[(at - 1) % len(DASHES)]
+        colour, style = (GREY, ":") if at == 0 else STYLES.get(name) or next(free)
         by_cost = np.argsort(curve.costs, kind="stable")
         costs, qualities = curve.costs[by_cost], curve.qualities[by_cost]
-        # NaN left of the curve: no policy of the strategy is as cheap.
         inside = grid[grid >= costs[0] * (1.0 - 1e-9)]
         height = np.interp(inside, costs, qualities)
         band_low, band_high = frontier.bands(name, inside, n_bootstrap)
@@ -54,7 +66,14 @@ def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
         ax.plot(inside, height, color=colour, linestyle=style, linewidth=1.5 if at == 0 else 2.0)
         heights[name] = (float(height[-1]) if len(height) else float(qualities[-1]), colour)
         drawn += [height]
-    ax.plot(frontier.model_costs, frontier.model_qualities, "D", color="#777777", markersize=4.0)
+    ax.plot(
+        frontier.model_costs,
+        frontier.model_qualities,
+        "D",
+        color="#777777",
+        markersize=4.0,
+        clip_on=False,
+    )
     drawn += [frontier.model_qualities]
 
     bottom, top = (f(values.min() if f is min else values.max() for values in drawn if len(values))

@@ -19,7 +19,7 @@ from headrace._policy import Policy
 from headrace._problem import Bools, Floats
 from headrace._rollout import Rollouts
 from headrace._selection import Selection
-from headrace._tuning import Mixture, Point, TargetError, Values, meet
+from headrace._tuning import Mixture, Point, TargetError, meet, reach
 
 LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Factors on the uncertainty that are tried where the user gives none."""
@@ -193,7 +193,8 @@ class Router:
         budget : float, optional
             Mean cost of a query, met with equality.
         quality : float, optional
-            Mean realised quality, met at the highest price found.
+            Mean realised quality, reached at the lowest cost found; met with equality, unless the
+            cheapest policy does better.
         refit : bool
             Fit a copy of the estimator on the log. False uses it as it is, already fitted: tuning
             for a budget then looks at no quality unless it chooses the look-ahead.
@@ -248,9 +249,10 @@ class Router:
             if self._fixed_lambda is not None:
                 point = Point(target)
                 mixture = Mixture(point, point, 1.0)
+            elif quality is not None:
+                mixture = reach(forecasts, policy, gained, target, what="quality")
             else:
-                values: Values = cost if quality is None else gained
-                mixture = meet(forecasts, policy, values, target, what=given[0], start=start)
+                mixture = meet(forecasts, policy, cost, target, what="budget", start=start)
                 start = mixture.cheap.price or None
             if not labelled:
                 return 0.0, mixture

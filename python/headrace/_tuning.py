@@ -24,6 +24,8 @@ STEP = 8.0
 MAX_STEPS = 14
 PARTS = 9
 """Parts into which one round of the search divides the interval of prices."""
+N_SCANNED = 65
+"""Prices on the line that is searched for a quality."""
 TOLERANCE = 1e-9
 """Prices closer than this, in relation to their size, are neighbours."""
 
@@ -136,6 +138,44 @@ def meet(
         if mixture is not None:
             return mixture
     raise AssertionError("the target lies between no two neighbouring prices")
+
+
+def reach(
+    forecasts: Forecasts, policy: Policy, values: Values, target: float, *, what: str
+) -> Mixture:
+    """Find the cheapest policy whose mean value reaches a target, on a line of prices.
+
+    Realised quality need not fall with the price, so the line is searched from its cheap end. The
+    target is met with equality, unless the cheapest policy does better.
+
+    Raises
+    ------
+    TargetError
+        No policy on the line reaches the target.
+    """
+    ends = partial(_ends, forecasts, policy, values)
+    if policy.by_threshold:
+        low, high = _threshold_range(forecasts, policy)
+        prices = np.linspace(high, low, N_SCANNED)
+    else:
+        start = typical_price(forecasts)
+        prices = np.geomspace(start / STEP**3, start * STEP**4, N_SCANNED)
+        prices = np.append(0.0, prices)
+    line = ends(prices)
+    means = np.array([end.mean for end in line])
+    reaching = np.flatnonzero(means >= target - TOLERANCE * abs(target))
+    if not len(reaching):
+        raise TargetError(
+            f"{what} {target:g} cannot be met: on this log the policies reach up to {means.max():g}"
+        )
+    at = int(reaching[-1])
+    if at < len(line) - 1 and means[at] > target:
+        for settle in (True, False):
+            dear, cheap, _ = _narrowed(ends, line[at], line[at + 1], target, TOLERANCE, settle)
+            mixture = _mixed(ends, dear, cheap, target)
+            if mixture is not None:
+                return mixture
+    return Mixture(line[at].point, line[at].point, 1.0)
 
 
 def meet_each(

@@ -1,0 +1,544 @@
+"""Routers: rollouts against plain Python, targets met exactly, and what must not matter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import headrace as hr
+import numpy as np
+import pytest
+from headrace._forecasts import Forecasts
+from headrace._policy import Policy
+from headrace._rollout import Rollouts, roll_out
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from routers import Blend, Joint, make_log, permuted, plain_rollout
+
+STRATEGIES = ("routing", "cascade", "cascade_routing", "index", "threshold_cascade")
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "shared sigmas": Blend,
+    "own sigmas": lambda: Blend(spread=True),
+    "no uncertainty": lambda: Blend(None),
+    "covariance": Joint,
+}
+S = 32
+"""Samples: few are enough for decisions to be compared."""
+
+strategies = st.sampled_from(STRATEGIES)
+estimators = st.sampled_from(sorted(ESTIMATORS))
+seeds = st.integers(0, 2**16)
+
+
+def router(estimator: Any, **options: Any) -> hr.Router:
+    """Return a router with few samples and without a choice of the look-ahead."""
+    return hr.Router(estimator, **{"n_samples": S, "lookahead": 1.0, "n_threads": 1} | options)
+
+
+def simulated(estimator: Any, log: hr.QueryLog, prices: Any, **options: Any) -> Rollouts:
+    """Roll a policy out at some prices."""
+    ties = options.pop("ties", "cheapest")
+    order = np.argsort(log.cost.mean(axis=0), kind="stable")
+    policy = Policy(**{"n_samples": S, "n_threads": 1} | options)
+    return roll_out(Forecasts(estimator, log.queries, order), policy, prices, ties=ties)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@settings(max_examples=6)
+@given(
+    seed=seeds,
+    k=st.integers(1, 5),
+    on_grid=st.booleans(),
+    lookahead=st.sampled_from([0.0, 0.5, 1.0]),
+    ties=st.sampled_from(["cheapest", "dearest"]),
+    max_depth=st.sampled_from([None, 1, 2]),
+    prices=st.lists(st.sampled_from([0.0, 0.02, 0.06, 0.125, 0.25, 0.3, 0.5, 1.0]), min_size=1),
+)
+def test_rollouts_equal_plain_python(
+    strategy: str,
+    kind: str,
+    seed: int,
+    k: int,
+    on_grid: bool,
+    lookahead: float,
+    ties: str,
+    max_depth: int | None,
+    prices: list[float],
+) -> None:
+    log = make_log(6, k, seed, on_grid=on_grid)
+    estimator = ESTIMATORS[kind]()
+    max_depth = None if strategy == "index" else max_depth
+    options: dict[str, Any] = {
+        "strategy": strategy,
+        "lookahead": lookahead,
+        "ties": ties,
+        "max_depth": max_depth,
+        "n_samples": S,
+    }
+    rollouts = simulated(estimator, log, prices, **options)
+    for at, price in enumerate(prices):
+        for row in range(log.n_queries):
+            path, answer = plain_rollout(estimator, log, row, price, **options)
+            assert [i for i in rollouts.paths[at, row].tolist() if i >= 0] == path
+            assert rollouts.answers[at, row] == answer
+            assert rollouts.steps[at, row] == len(path)
+            assert rollouts.summed(log.cost)[at, row] == pytest.approx(log.cost[row, path].sum())
+            assert rollouts.answered(log.quality)[at, row] == log.quality[row, answer]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ["own sigmas", "covariance"])
+def test_many_prices_equal_one_by_one(strategy: str, kind: str) -> None:
+    log = make_log(40, 6, 3)
+    prices = np.random.default_rng(0).permutation(np.geomspace(1e-3, 3.0, 60))
+    together = simulated(ESTIMATORS[kind](), log, prices, strategy=strategy)
+    for at, price in enumerate(prices):
+        alone = simulated(ESTIMATORS[kind](), log, [price], strategy=strategy)
+        depth = alone.paths.shape[2]
+        assert (together.paths[at, :, :depth] == alone.paths[0]).all()
+        assert (together.paths[at, :, depth:] == -1).all()
+        assert (together.answers[at] == alone.answers[0]).all()
+        assert (together.decisions[at] == alone.decisions[0]).all()
+        assert (together.estimates[at] == alone.estimates[0]).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_state_is_estimated_once(strategy: str) -> None:
+    log = make_log(30, 5, 4)
+    estimator = Blend()
+    rollouts = simulated(estimator, log, np.geomspace(0.01, 1.0, 20), strategy=strategy)
+    states = {
+        (row, frozenset(path[:depth].tolist()))
+        for paths in rollouts.paths
+        for row, path in enumerate(paths)
+        for depth in range((path >= 0).sum() + 1)
+    }
+    assert len(estimator.asked) <= len(states)
+
+
+def test_shared_prices_save_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = make_log(30, 5, 5)
+    decided = []
+    decide = Policy.decide
+
+    def counted(self: Policy, estimates: hr.Estimates, *rest: Any) -> hr.Selection:
+        decided.append(len(estimates.qualities))
+        return decide(self, estimates, *rest)
+
+    monkeypatch.setattr(Policy, "decide", counted)
+    rollouts = simulated(Blend(), log, np.geomspace(0.01, 1.0, 200))
+    assert sum(decided) < 0.2 * rollouts.decisions.sum()
+
+
+def test_rows_that_are_left_out_change_nothing() -> None:
+    log = make_log(20, 4, 6)
+    order = np.argsort(log.cost.mean(axis=0))
+    prices = [0.05, 0.2]
+    forecasts = Forecasts(Joint(), log.queries, order)
+    policy = Policy(n_samples=S)
+    some = np.array([1, 4, 5, 11, 19])
+    first = roll_out(forecasts, policy, prices, rows=some)
+    whole = roll_out(forecasts, policy, prices)
+    assert (first.answers == whole.answers[:, some]).all()
+    assert (first.summed(log.cost) == whole.summed(log.cost)[:, some]).all()
+
+
+def reachable(estimator: Any, log: hr.QueryLog, **options: Any) -> tuple[float, float]:
+    """Return the mean costs of the cheapest policy and of the dearest that needs no ties."""
+    prices = [-1e6, 1e6] if options.get("strategy") == "threshold_cascade" else [1e6, 0.0]
+    low, high = simulated(estimator, log, prices, **options).summed(log.cost).mean(axis=1)
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@settings(max_examples=12)
+@given(
+    kind=estimators,
+    seed=seeds,
+    n=st.integers(1, 30),
+    k=st.integers(1, 5),
+    on_grid=st.booleans(),
+    share=st.floats(0.0, 1.0),
+)
+@example(kind="shared sigmas", seed=0, n=30, k=4, on_grid=True, share=0.0)
+@example(kind="shared sigmas", seed=0, n=30, k=4, on_grid=True, share=1.0)
+def test_gamma_meets_the_budget(
+    strategy: str, kind: str, seed: int, n: int, k: int, on_grid: bool, share: float
+) -> None:
+    log = make_log(n, k, seed, on_grid=on_grid)
+    low, high = reachable(ESTIMATORS[kind](), log, strategy=strategy)
+    assume(low <= high)
+    budget = low + share * (high - low)
+    fitted = router(ESTIMATORS[kind](), strategy=strategy).fit(log, budget=budget)
+    evaluation = fitted.evaluate(log, n_bootstrap=2)
+    assert evaluation.cost.mean == pytest.approx(budget, rel=1e-9)
+    assert 0.0 <= fitted.gamma_ <= 1.0
+    cheap, dear = fitted.lambdas_
+    assert cheap <= dear if strategy == "threshold_cascade" else cheap >= dear
+    assert fitted.lambda_ == cheap
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_cost_is_monotone_in_the_budget(strategy: str) -> None:
+    train, other = make_log(120, 5, 7).split(0.5)
+    low, high = reachable(Blend(), train, strategy=strategy)
+    budgets = np.linspace(low, high, 9)
+    fits = [router(Blend(), strategy=strategy).fit(train, budget=budget) for budget in budgets]
+    costs = [fit.evaluate(train, n_bootstrap=2).cost.mean for fit in fits]
+    assert costs == pytest.approx(budgets, rel=1e-9)
+    assert (np.diff(costs) >= 0.0).all()
+    unseen = [fit.evaluate(other, n_bootstrap=2).cost.mean for fit in fits]
+    assert (np.diff(unseen) >= -1e-12).all()
+
+
+def test_ties_are_mixed_at_one_price() -> None:
+    same = np.tile([0.5, 0.75, 1.0, 2.0], (50, 1))
+    log = hr.QueryLog(same[:, :2], same[:, 2:], features=same)
+    fitted = router(Blend(None), strategy="routing").fit(log, budget=1.25)
+    assert fitted.lambdas_[0] == fitted.lambdas_[1]
+    assert fitted.lambda_ == pytest.approx(0.25, rel=1e-7)
+    assert fitted.gamma_ == pytest.approx(0.75)
+    assert fitted.evaluate(log).quality.mean == pytest.approx(0.75 * 0.5 + 0.25 * 0.75)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_quality_is_reached_at_a_low_cost(strategy: str) -> None:
+    log = make_log(200, 5, 8)
+    half = router(Blend(), strategy=strategy).fit(log, budget=0.6).evaluate(log)
+    target = half.quality.mean
+    fitted = router(Blend(), strategy=strategy).fit(log, quality=target)
+    evaluation = fitted.evaluate(log)
+    assert evaluation.quality.mean == pytest.approx(target, rel=1e-9)
+    assert evaluation.cost.mean <= 1.05 * half.cost.mean  # a price line has gaps
+    least = router(Blend(), strategy=strategy).fit(log, quality=-5.0)
+    assert least.evaluate(log).cost.mean == pytest.approx(
+        reachable(Blend(), log, strategy=strategy)[0], rel=0.01
+    )
+
+
+def test_tuning_for_a_budget_needs_no_labels() -> None:
+    labelled, blind = make_log(80, 5, 9), make_log(80, 5, 9, labelled=False)
+    estimator = Joint().fit(labelled)
+    for strategy in STRATEGIES:
+        with_labels = router(estimator, strategy=strategy).fit(labelled, budget=0.8, refit=False)
+        without = router(estimator, strategy=strategy).fit(blind, budget=0.8, refit=False)
+        assert without.lambdas_ == with_labels.lambdas_
+        assert without.gamma_ == with_labels.gamma_
+        assert without.estimator_ is estimator
+    assert hr.Router(estimator).fit(blind, budget=0.8, refit=False).lookahead_ == 1.0
+    with pytest.raises(ValueError, match=r"quality of model 'model a' is missing for query 0"):
+        router(estimator).fit(blind, budget=0.8)
+    with pytest.raises(ValueError, match=r"quality .*missing"):
+        router(estimator).fit(blind, quality=0.5, refit=False)
+
+
+def test_the_lookahead_is_chosen_by_what_it_gives() -> None:
+    log = make_log(150, 5, 10)
+    overstated = Blend(sigma=2.0)
+    chosen = hr.Router(overstated, n_samples=S).fit(log, budget=0.8)
+    tried = {
+        factor: router(overstated, lookahead=factor)
+        .fit(log, budget=0.8)
+        .evaluate(log, n_bootstrap=2)
+        .quality.mean
+        for factor in (0.0, 0.25, 0.5, 0.75, 1.0)
+    }
+    assert tried[chosen.lookahead_] == pytest.approx(max(tried.values()))
+    assert chosen.lookahead_ < 1.0
+    fixed = hr.Router(overstated, n_samples=S, lambda_=0.2).fit(log)
+    assert fixed.lambda_ == 0.2
+    assert fixed.gamma_ == 1.0
+    assert fixed.lookahead_ < 1.0
+    assert hr.Router(Blend(None), n_samples=S).fit(log, budget=0.8).lookahead_ == 1.0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_permuting_models_permutes_everything(strategy: str, kind: str) -> None:
+    log = make_log(60, 5, 11)
+    shuffle = [3, 0, 4, 1, 2]
+    other = permuted(log, shuffle)
+    assert [log.models[i] for i in shuffle] == list(other.models)
+    one = router(ESTIMATORS[kind](), strategy=strategy).fit(log, budget=0.7)
+    two = router(ESTIMATORS[kind](), strategy=strategy).fit(other, budget=0.7)
+    assert two.lambdas_ == pytest.approx(one.lambdas_, rel=1e-9)
+    assert two.gamma_ == pytest.approx(one.gamma_, rel=1e-6)
+    assert np.array(shuffle)[two.order_].tolist() == one.order_.tolist()
+    first, second = one.evaluate(log), two.evaluate(other)
+    assert second.quality.mean == pytest.approx(first.quality.mean)
+    assert second.stopped[0].mean == pytest.approx(first.stopped[0].mean)
+    assert {name: share.mean for name, share in second.answered.items()} == pytest.approx(
+        {name: share.mean for name, share in first.answered.items()}
+    )
+    ran = np.random.default_rng(0).uniform(size=(60, 5)) < 0.3
+    if strategy in ("threshold_cascade", "cascade"):
+        ran = np.argsort(one.order_)[None, :] < ran.sum(axis=1)[:, None]
+    left = one.select(log.queries, ran)
+    right = two.select(other.queries, ran[:, shuffle])
+    assert (left.supermodel[:, shuffle] == right.supermodel).all()
+    names = np.append(shuffle, -1)
+    assert (names[right.next_model] == left.next_model).all()
+    some = ran.any(axis=1)
+    answers = one.answer(log.queries.rows(some), ran[some])
+    assert (names[two.answer(other.queries.rows(some), ran[some][:, shuffle])] == answers).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ["own sigmas", "covariance"])
+def test_a_service_that_selects_step_by_step_spends_the_budget(strategy: str, kind: str) -> None:
+    log = make_log(50, 4, 12)
+    fitted = router(ESTIMATORS[kind](), strategy=strategy).fit(log, budget=0.7)
+    costs = []
+    for dear in (False, True):
+        ran = np.zeros((50, 4), dtype=bool)
+        dearer = np.full(50, dear)
+        while True:
+            selection = fitted.select(log.queries, ran, dearer=dearer)
+            goes_on = np.flatnonzero(selection.next_model >= 0)
+            if not len(goes_on):
+                break
+            ran[goes_on, selection.next_model[goes_on]] = True
+        assert (selection.supermodel == ran).all()
+        answers = fitted.answer(log.queries, ran)
+        assert ran[np.arange(50), answers].all()
+        costs.append((ran * log.cost).sum(axis=1).mean())
+    spent = fitted.gamma_ * costs[0] + (1.0 - fitted.gamma_) * costs[1]
+    assert spent == pytest.approx(0.7, rel=1e-9)
+
+
+def test_evaluation_adds_up() -> None:
+    log = make_log(90, 4, 13)
+    fitted = router(Blend()).fit(log, budget=0.7)
+    evaluation = fitted.evaluate(log, n_bootstrap=500)
+    assert evaluation.latency is not None
+    assert evaluation.latency.mean == pytest.approx(1.4)
+    assert sum(share.mean for share in evaluation.answered.values()) == pytest.approx(1.0)
+    assert sum(share.mean for share in evaluation.stopped) == pytest.approx(1.0)
+    steps = sum(step * share.mean for step, share in enumerate(evaluation.stopped, 1))
+    assert steps == pytest.approx(evaluation.models_per_query.mean)
+    assert evaluation.quality.low < evaluation.quality.mean < evaluation.quality.high
+    groups = evaluation.groups
+    assert sorted(groups) == ["x", "y"]
+    assert sum(part.n_queries * part.cost.mean for part in groups.values()) == pytest.approx(
+        90 * 0.7
+    )
+    text = str(evaluation)
+    assert "90 queries" in text
+    assert "group x: 30 queries" in text
+    charged = fitted.evaluate(log, estimate_cost=0.01, decision_cost=0.1)
+    assert charged.cost.mean > 0.7 + 0.11
+    assert charged.quality.mean == evaluation.quality.mean
+
+
+def test_intervals_are_those_of_the_mean() -> None:
+    log = make_log(2000, 1, 14)
+    evaluation = router(Blend()).fit(log, budget=float(log.cost.mean())).evaluate(log)
+    half = 1.96 * log.quality.std() / np.sqrt(2000)
+    assert evaluation.quality.high - evaluation.quality.low == pytest.approx(2 * half, rel=0.15)
+    assert evaluation.answered["model a"] == hr.Interval(1.0, 1.0, 1.0)
+
+
+def test_scikit_learn_can_clone_a_router() -> None:
+    base = pytest.importorskip("sklearn.base")
+    log = make_log(30, 3, 15)
+    original = router(Blend(0.3), strategy="index").fit(log, budget=0.7)
+    twin = base.clone(original)
+    assert twin.get_params()["estimator__sigma"] == 0.3
+    assert twin.get_params(deep=False)["lambda_"] is None
+    assert twin.lambda_ is None
+    assert not hasattr(twin, "gamma_")
+    twin.set_params(estimator__sigma=0.1, strategy="cascade", lambda_=0.5)
+    assert twin.get_params()["estimator__sigma"] == 0.1
+    assert original.get_params()["estimator__sigma"] == 0.3
+    assert twin.fit(log).lambda_ == 0.5
+    assert "strategy='cascade'" in repr(twin)
+    with pytest.raises(ValueError, match="unknown parameter 'depth'"):
+        twin.set_params(depth=3)
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, headrace; heavy = {'scipy', 'sklearn', 'matplotlib', 'tqdm', 'pandas'}; "
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+class Wrong(Blend):
+    """Gives estimates of a wrong shape, or with NaN."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        super().__init__()
+        self.name = name
+        self.value = value
+
+    def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+        right = vars(super().estimate(queries, ran))
+        return hr.Estimates(**{**right, self.name: self.value})
+
+
+def with_nan(log: hr.QueryLog) -> hr.QueryLog:
+    quality = log.quality.copy()
+    quality[2, 1] = np.nan
+    return hr.QueryLog(quality, log.cost, features=log.queries.features, models=log.models)
+
+
+LOG = make_log(20, 3, 16)
+BAD: Any = "1"
+FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
+    ("no target", lambda: router(Blend()).fit(LOG), ValueError, "just one of budget.*got none"),
+    (
+        "two targets",
+        lambda: router(Blend()).fit(LOG, budget=1.0, quality=0.5),
+        ValueError,
+        r"just one of budget.*\['budget', 'quality'\]",
+    ),
+    (
+        "budget beside lambda_",
+        lambda: router(Blend(), lambda_=1.0).fit(LOG, budget=1.0),
+        ValueError,
+        "the fixed lambda_",
+    ),
+    ("budget nan", lambda: router(Blend()).fit(LOG, budget=np.nan), ValueError, "budget .*finite"),
+    ("budget < 0", lambda: router(Blend()).fit(LOG, budget=-1.0), ValueError, "budget .*negative"),
+    ("budget text", lambda: router(Blend()).fit(LOG, budget=BAD), TypeError, "budget .*numbers"),
+    (
+        "budget too low",
+        lambda: router(Blend()).fit(LOG, budget=0.01),
+        ValueError,
+        r"budget 0\.01 cannot be met: .*from 0\.\d+ to \d\.\d+",
+    ),
+    (
+        "budget too high",
+        lambda: router(Blend()).fit(LOG, budget=100.0),
+        ValueError,
+        r"budget 100 cannot be met: .*from 0\.\d+ to \d\.\d+",
+    ),
+    (
+        "budget too high for a threshold",
+        lambda: router(Blend(), strategy="threshold_cascade").fit(LOG, budget=100.0),
+        ValueError,
+        r"budget 100 cannot be met: .*from 0\.\d+ to \d\.\d+",
+    ),
+    (
+        "quality too high",
+        lambda: router(Blend()).fit(LOG, quality=9.0),
+        ValueError,
+        r"quality 9 cannot be met: .*to 0\.\d+",
+    ),
+    (
+        "strategy",
+        lambda: router(Blend(), strategy="best").fit(LOG, budget=1.0),
+        ValueError,
+        "unknown strategy 'best'.*threshold_cascade",
+    ),
+    (
+        "search",
+        lambda: router(Blend(), search="all").fit(LOG, budget=1.0),
+        ValueError,
+        "unknown search",
+    ),
+    (
+        "depth of index",
+        lambda: router(Blend(), strategy="index", max_depth=2).fit(LOG, budget=1.0),
+        ValueError,
+        "must not be combined with max_depth",
+    ),
+    (
+        "depth 0",
+        lambda: router(Blend(), strategy="threshold_cascade", max_depth=0).fit(LOG, budget=1.0),
+        ValueError,
+        "max_depth must be at least 1",
+    ),
+    (
+        "lookahead",
+        lambda: router(Blend(), lookahead=-1.0).fit(LOG, budget=1.0),
+        ValueError,
+        "lookahead must be",
+    ),
+    ("samples", lambda: router(Blend(), n_samples=3).fit(LOG, budget=1.0), ValueError, "power of"),
+    ("missing", lambda: router(Blend()).fit(with_nan(LOG), budget=1.0), ValueError, "for query 2"),
+    (
+        "missing where evaluated",
+        lambda: router(Blend()).fit(LOG, budget=0.5).evaluate(with_nan(LOG)),
+        ValueError,
+        r"quality of model 'model b' is missing for query 2 \(1 cells",
+    ),
+    (
+        "other models",
+        lambda: router(Blend()).fit(LOG, budget=0.5).evaluate(permuted(LOG, [1, 0, 2])),
+        ValueError,
+        r"must have the models \['model a', 'model b', 'model c'\]",
+    ),
+    ("not fitted", lambda: router(Blend()).evaluate(LOG), ValueError, "not fitted yet"),
+    (
+        "bootstrap",
+        lambda: router(Blend()).fit(LOG, budget=0.5).evaluate(LOG, n_bootstrap=1),
+        ValueError,
+        "n_bootstrap must be at least 2",
+    ),
+    (
+        "charge",
+        lambda: router(Blend()).fit(LOG, budget=0.5).evaluate(LOG, decision_cost=-1.0),
+        ValueError,
+        "decision_cost must not be negative",
+    ),
+    (
+        "ran shape",
+        lambda: router(Blend()).fit(LOG, budget=0.5).select(LOG.queries, np.zeros((2, 3), bool)),
+        ValueError,
+        r"ran must have shape \(n, k\) = \(20, 3\), got \(2, 3\)",
+    ),
+    (
+        "ran dtype",
+        lambda: router(Blend()).fit(LOG, budget=0.5).select(LOG.queries, np.zeros((20, 3))),
+        TypeError,
+        "ran must be of dtype bool",
+    ),
+    (
+        "dearer",
+        lambda: (
+            router(Blend())
+            .fit(LOG, budget=0.5)
+            .select(LOG.queries, np.zeros((20, 3), bool), dearer=[True])
+        ),
+        ValueError,
+        r"dearer must be bool of shape \(20,\)",
+    ),
+    (
+        "no answer",
+        lambda: router(Blend()).fit(LOG, budget=0.5).answer(LOG.queries, np.zeros((20, 3), bool)),
+        ValueError,
+        "no model has run in row 0",
+    ),
+    (
+        "shape of estimates",
+        lambda: router(Wrong("costs", np.ones(3))).fit(LOG, budget=0.5),
+        ValueError,
+        r"estimator's costs must have shape \(20, 3\), got \(3,\)",
+    ),
+    (
+        "sigmas and covariance",
+        lambda: router(Wrong("covariance", np.eye(3))).fit(LOG, budget=0.5),
+        ValueError,
+        "exclude each other",
+    ),
+    (
+        "nan of estimates",
+        lambda: router(Wrong("sigmas", np.full(3, np.nan))).fit(LOG, budget=0.5),
+        ValueError,
+        "sigmas must be finite",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS]
+)
+def test_bad_input(call: Callable[[], Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        call()
