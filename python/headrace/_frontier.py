@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 INTERPOLATION = "linear interpolation"
 """The baseline without estimates: mixtures of single models."""
-N_PRICES = 33
-"""Prices on the line that the budgets are looked for on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -409,7 +407,7 @@ def _curve(
     best: tuple[float, Policy, Floats] | None = None
     for lookahead in lookaheads:
         policy = router.policy(lookahead)
-        line = price_line(tuning, policy, cost, budgets.min(), budgets.max(), N_PRICES)
+        line = price_line(tuning, policy, cost, budgets.min(), budgets.max())
         score = 0.0
         if len(lookaheads) > 1:
             rollouts = roll_out(tuning, policy, line)

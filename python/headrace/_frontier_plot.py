@@ -34,7 +34,7 @@ LINE_HEIGHT = 0.048
 def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
     """Draw the curves with their intervals, the single models, and labels beside the lines."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     if ax is None:
         ax = Figure(figsize=(8.0, 5.0), dpi=160, layout="constrained").add_subplot()
@@ -44,6 +44,8 @@ def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
     if in_log:
         ax.set_xscale("log")
         ax.set_xlim(low / 1.08, high)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_xlim(low - 0.02 * (high - low), high or 1.0)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -128,6 +130,8 @@ def _spread(places: list[float]) -> list[float]:
 
 def _label_models(frontier: Frontier, ax: Axes) -> None:
     """Write the models' names beside their dots; of dots close together only the best is named."""
+    from matplotlib.patheffects import withStroke
+
     to_axes = ax.transData + ax.transAxes.inverted()
     named: list[tuple[float, float]] = []
     for model in np.argsort(-frontier.model_qualities, kind="stable").tolist():
@@ -145,4 +149,5 @@ def _label_models(frontier: Frontier, ax: Axes) -> None:
             va="top",
             color="#555555",
             fontsize=8,
+            path_effects=[withStroke(linewidth=2.0, foreground="white")],
         )

@@ -26,6 +26,8 @@ PARTS = 9
 """Parts into which one round of the search divides the interval of prices."""
 N_SCANNED = 65
 """Prices on the line that is searched for a quality."""
+N_LEVELS = 16
+"""A line of prices resolves this share of the range of means, where it can."""
 TOLERANCE = 1e-9
 """Prices closer than this, in relation to their size, are neighbours."""
 
@@ -102,7 +104,6 @@ def meet(
     *,
     what: str,
     start: float | None = None,
-    tolerance: float = TOLERANCE,
 ) -> Mixture:
     """Find the mixture of neighbouring policies whose mean value is the target.
 
@@ -119,8 +120,6 @@ def meet(
         Name of the target, for messages.
     start : float, optional
         Price to begin with.
-    tolerance : float
-        Relative difference of the prices at which the search ends.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def meet(
     else:
         dear, cheap = _prices(forecasts, ends, target, what, start)
     for settle in (True, False):
-        near_dear, near_cheap, _ = _narrowed(ends, dear, cheap, target, tolerance, settle)
+        near_dear, near_cheap, _ = _narrowed(ends, dear, cheap, target, TOLERANCE, settle)
         mixture = _mixed(ends, near_dear, near_cheap, target)
         if mixture is not None:
             return mixture
@@ -212,25 +211,43 @@ def meet_each(
 
 
 def price_line(
-    forecasts: Forecasts, policy: Policy, values: Values, low: float, high: float, n_prices: int
+    forecasts: Forecasts, policy: Policy, values: Values, low: float, high: float
 ) -> Floats:
-    """Return prices of policies whose mean value falls from ``high`` to ``low``, if it can."""
-    ends = partial(_ends, forecasts, policy, values)
-    if policy.by_threshold:
-        cheapest, dearest = _threshold_range(forecasts, policy)
-        return np.linspace(dearest, cheapest, n_prices)
+    """Return prices of policies whose mean value falls from ``high`` to ``low``, if it can.
 
-    def reach(step: float, reached: Callable[[float], bool]) -> float:
+    Prices are added between neighbours whose means lie far apart.
+    """
+
+    def means_at(prices: Floats) -> Floats:
+        found: Floats = values(roll_out(forecasts, policy, prices)).mean(axis=1)
+        return found
+
+    def walk(step: float, arrived: Callable[[float], bool]) -> float:
         price = typical_price(forecasts)
         for _ in range(MAX_STEPS):
-            if reached(ends(np.array([price]))[0].mean):
+            if arrived(float(means_at(np.array([price]))[0])):
                 break
             price *= step
         return price
 
-    dearest = reach(1.0 / STEP, lambda mean: mean >= high)
-    cheapest = reach(STEP, lambda mean: mean <= low)
-    return np.geomspace(dearest, max(cheapest, STEP * dearest), n_prices)
+    if policy.by_threshold:
+        cheapest, dearest = _threshold_range(forecasts, policy)
+        prices = np.linspace(dearest, cheapest, PARTS)
+    else:
+        dearest = walk(1.0 / STEP, lambda mean: mean >= high)
+        cheapest = walk(STEP, lambda mean: mean <= low)
+        prices = np.geomspace(dearest, max(cheapest, STEP * dearest), PARTS)
+    means = means_at(prices)
+    for _ in range(MAX_STEPS):
+        gaps = np.abs(np.diff(np.clip(means, low, high)))
+        wide = np.flatnonzero(gaps > (high - low) / N_LEVELS)
+        pairs = np.stack([prices[wide], prices[wide + 1]])
+        if not len(wide) or len(prices) > 4 * N_LEVELS:
+            break
+        middle = pairs.mean(axis=0) if policy.by_threshold else np.sqrt(pairs.prod(axis=0))
+        prices = np.insert(prices, wide + 1, middle)
+        means = np.insert(means, wide + 1, means_at(middle))
+    return prices
 
 
 Ends = Callable[..., "list[_End]"]
