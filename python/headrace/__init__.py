@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from headrace._backends import backends
+from headrace._estimators.noisy import NoisyEstimator, add_noise
+from headrace._estimators.precomputed import PrecomputedEstimator
 from headrace._instruction_sets import instruction_sets
+from headrace._log import QueryLog
 from headrace._select import batch_select
 from headrace._selection import Selection
 
 __version__ = "0.1.0"
 
-__all__ = ["Selection", "__version__", "backends", "batch_select", "instruction_sets"]
+__all__ = [
+    "NoisyEstimator",
+    "PrecomputedEstimator",
+    "QueryLog",
+    "Selection",
+    "__version__",
+    "add_noise",
+    "backends",
+    "batch_select",
+    "instruction_sets",
+]
