@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headrace._check import as_array, check_integer
+from headrace._log_files import (
+    Columns,
+    LogArrays,
+    SignalColumns,
+    arrays_of_routerbench,
+    arrays_of_table,
+)
 from headrace._problem import Bools, Floats
 
 Integers = NDArray[np.int64]
@@ -154,6 +163,105 @@ class QueryLog:
                 raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
         self.models = _names(models, k)
         self.queries = Queries(np.arange(n), k, known, told, labels)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        *,
+        quality: Columns,
+        cost: Columns,
+        latency: Columns | None = None,
+        features: Sequence[str] | None = None,
+        signals: SignalColumns | None = None,
+        groups: str | None = None,
+    ) -> QueryLog:
+        """Read a log from a table with one row a query.
+
+        Columns of models are given as a mapping from models to columns, or as a template with
+        ``{model}`` in it. The models are the keys of the mappings, else whatever stands for
+        ``{model}`` in a column, in the order of the columns; a model has to have all its columns.
+        The template ``"{model}"`` alone fits any column and finds no models.
+
+        Parameters
+        ----------
+        table : pandas, Polars or pyarrow table, or mapping of str to array-like
+            Missing entries are allowed as in a `QueryLog`. Data frames need the extra ``tables``.
+        quality, cost, latency : str or mapping of str to str
+            Template or columns of each model. Latency is optional.
+        features : sequence of str, optional
+            Columns of numbers known before any model runs.
+        signals : str, sequence of str, or mapping of str to str or sequence of str, optional
+            A template for each signal, or one or more columns for each model.
+        groups : str, optional
+            Column of labels.
+
+        Raises
+        ------
+        ValueError
+            No such column, models that lack one, or a column with other than numbers in it.
+        TypeError
+            Not a table.
+
+        Examples
+        --------
+        >>> import headrace as hr
+        >>> table = {"small": [0, 1], "small|cost": [0.1, 0.1], "big": [1, 1], "big|cost": [2, 3]}
+        >>> log = hr.QueryLog.from_table(table, quality="{model}", cost="{model}|cost")
+        >>> log.models, log.cost.tolist()
+        (('small', 'big'), [[0.1, 2.0], [0.1, 3.0]])
+        """
+        return cls._of_arrays(
+            arrays_of_table(
+                table,
+                quality=quality,
+                cost=cost,
+                latency=latency,
+                features=features,
+                signals=signals,
+                groups=groups,
+            )
+        )
+
+    @classmethod
+    def from_routerbench(cls, path: str | PathLike[str]) -> QueryLog:
+        """Read a file in the layout in which RouterBench is published.
+
+        A row a query; for each model a column of quality under its name, one of cost under
+        ``<model>|total_cost``, which is how models are found, and one of texts, which is not read.
+        The column ``eval_name`` becomes the groups. A cell without quality is missing.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.parquet`` (both need the extra ``tables``), ``.pkl`` or
+            ``.pickle``. Of a pickle nothing is executed, and pandas is not needed: it is taken
+            apart as data, and refused if it names anything that a data frame of numbers and
+            strings of pandas 2 or 3 does not.
+
+        Raises
+        ------
+        ValueError
+            Another layout, or a pickle that is refused; it says how to convert it.
+
+        References
+        ----------
+        Q. J. Hu et al. (2024), RouterBench: A Benchmark for Multi-LLM Routing System,
+        arXiv:2403.12031; https://huggingface.co/datasets/withmartian/routerbench.
+        """
+        return cls._of_arrays(arrays_of_routerbench(path))
+
+    @classmethod
+    def _of_arrays(cls, arrays: LogArrays) -> QueryLog:
+        return cls(
+            arrays.quality,
+            arrays.cost,
+            features=arrays.features,
+            signals=arrays.signals,
+            latency=arrays.latency,
+            models=arrays.models,
+            groups=arrays.groups,
+        )
 
     @property
     def n_queries(self) -> int:
