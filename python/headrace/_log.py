@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_integer
+from headrace._check import as_array, check_integer, refuse_where
 from headrace._log_files import (
     Columns,
     LogArrays,
@@ -156,11 +156,7 @@ class QueryLog:
                                  f"{told.shape}")  # fmt: skip
             told = told.reshape(n, k, -1)
             _refuse_missing("signals", told, absent)
-        labels = None
-        if groups is not None:
-            labels = as_array("groups", groups)
-            if labels.shape != (n,):
-                raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+        labels = None if groups is None else _labels(groups, n)
         self.models = _names(models, k)
         self.queries = Queries(np.arange(n), k, known, told, labels)
 
@@ -291,17 +287,28 @@ class QueryLog:
 
     def rows(self, chosen: ArrayLike) -> QueryLog:
         """Return the log of the queries at these positions, or where a mask is true."""
-        where = np.asarray(chosen)
+        where = as_array("rows", chosen)
         if where.dtype == np.bool_:
             if where.shape != (self.n_queries,):
                 raise ValueError(f"a mask must have shape ({self.n_queries},), got {where.shape}")
             where = np.flatnonzero(where)
         if where.ndim != 1 or not len(where):
             raise ValueError(f"rows must be one or more positions, got shape {where.shape}")
-        return self._taken(where, np.arange(self.n_models))
+        if where.dtype.kind not in "iu":
+            raise TypeError(f"rows must be positions or a mask, got dtype {where.dtype}")
+        positions = where.astype(np.int64)
+        refuse_where(
+            "rows",
+            positions,
+            (positions < 0) | (positions >= self.n_queries),
+            f"must be in 0 to {self.n_queries - 1}",
+        )
+        return self._taken(positions, np.arange(self.n_models))
 
     def subset(self, *, models: Sequence[str | int]) -> QueryLog:
         """Return the log of these models, by name or column, in this order."""
+        if isinstance(models, str):
+            raise TypeError(f"models must be a sequence of models, got the name {models!r}")
         columns = [self.model_index(model) for model in models]
         if not columns or len(set(columns)) < len(columns):
             raise ValueError(f"models must be different ones, at least one, got {list(models)}")
@@ -421,6 +428,22 @@ def _refuse_negative(what: str, array: Floats) -> None:
     if negative.any():
         where = tuple(int(i) for i in np.argwhere(negative)[0])
         raise ValueError(f"{what} must not be negative, got {array[where]} at index {where}")
+
+
+def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
+    """Return a copy of the labels, of one kind and none missing, so that they can be sorted."""
+    labels = np.array(as_array("groups", groups))
+    if labels.shape != (n,):
+        raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+    entries = labels.tolist()
+    missing = [entry is None or entry != entry for entry in entries]
+    if any(missing):
+        raise ValueError(f"groups has no label at index {missing.index(True)}")
+    if labels.dtype.kind == "O":
+        if not all(isinstance(entry, str) for entry in entries):
+            raise TypeError("groups must hold labels of one kind, such as str, got several")
+        labels = np.array(entries)
+    return labels
 
 
 def _names(models: Sequence[str] | None, k: int) -> tuple[str, ...]:

@@ -55,8 +55,8 @@ NAMES = {
 KINDS = {name: kind for kind, names in NAMES.items() for name in names}
 
 ADVICE = (
-    "Where you trust it, convert it: pandas.read_pickle(path).to_parquet('log.parquet'), and read "
-    "that"
+    "If you trust where it comes from, and only then, convert it: "
+    "pandas.read_pickle(path).to_parquet('log.parquet')"
 )
 
 
