@@ -221,9 +221,7 @@ def test_bad_logs() -> None:
     log = binary_log()
     noisy = hr.add_noise(log, "low")
     hole = hr.QueryLog([[0.0, float("nan")]], [1.0, 2.0], models=["a", "b"])
-    with pytest.raises(
-        ValueError, match=r"add_noise needs every quality, .* 'b' is missing"
-    ):
+    with pytest.raises(ValueError, match=r"add_noise needs every quality, .* 'b' is missing"):
         hr.add_noise(hole)
     with pytest.raises(ValueError, match="NoisyEstimator needs every quality"):
         hr.NoisyEstimator().fit(hole)
