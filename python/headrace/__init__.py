@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from headrace._backends import backends
 from headrace._bootstrap import Interval
+from headrace._estimators.noisy import NoisyEstimator, add_noise
+from headrace._estimators.precomputed import PrecomputedEstimator
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation
 from headrace._frontier import Frontier, frontier
@@ -21,11 +23,14 @@ __all__ = [
     "Evaluation",
     "Frontier",
     "Interval",
+    "NoisyEstimator",
+    "PrecomputedEstimator",
     "Queries",
     "QueryLog",
     "Router",
     "Selection",
     "__version__",
+    "add_noise",
     "backends",
     "batch_select",
     "frontier",

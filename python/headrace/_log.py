@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_integer
+from headrace._check import as_array, check_integer, refuse_where
+from headrace._log_files import (
+    Columns,
+    LogArrays,
+    SignalColumns,
+    arrays_of_routerbench,
+    arrays_of_table,
+)
 from headrace._problem import Bools, Floats
 
 Integers = NDArray[np.int64]
@@ -147,13 +156,108 @@ class QueryLog:
                                  f"{told.shape}")  # fmt: skip
             told = told.reshape(n, k, -1)
             _refuse_missing("signals", told, absent)
-        labels = None
-        if groups is not None:
-            labels = as_array("groups", groups)
-            if labels.shape != (n,):
-                raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+        labels = None if groups is None else _labels(groups, n)
         self.models = _names(models, k)
         self.queries = Queries(np.arange(n), k, known, told, labels)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        *,
+        quality: Columns,
+        cost: Columns,
+        latency: Columns | None = None,
+        features: Sequence[str] | None = None,
+        signals: SignalColumns | None = None,
+        groups: str | None = None,
+    ) -> QueryLog:
+        """Read a log from a table with one row a query.
+
+        Columns of models are given as a mapping from models to columns, or as a template with
+        ``{model}`` in it. The models are the keys of the mappings, else whatever stands for
+        ``{model}`` in a column, in the order of the columns; a model has to have all its columns.
+        The template ``"{model}"`` alone fits any column and finds no models.
+
+        Parameters
+        ----------
+        table : pandas, Polars or pyarrow table, or mapping of str to array-like
+            Missing entries are allowed as in a `QueryLog`. Data frames need the extra ``tables``.
+        quality, cost, latency : str or mapping of str to str
+            Template or columns of each model. Latency is optional.
+        features : sequence of str, optional
+            Columns of numbers known before any model runs.
+        signals : str, sequence of str, or mapping of str to str or sequence of str, optional
+            A template for each signal, or one or more columns for each model.
+        groups : str, optional
+            Column of labels.
+
+        Raises
+        ------
+        ValueError
+            No such column, models that lack one, or a column with other than numbers in it.
+        TypeError
+            Not a table.
+
+        Examples
+        --------
+        >>> import headrace as hr
+        >>> table = {"small": [0, 1], "small|cost": [0.1, 0.1], "big": [1, 1], "big|cost": [2, 3]}
+        >>> log = hr.QueryLog.from_table(table, quality="{model}", cost="{model}|cost")
+        >>> log.models, log.cost.tolist()
+        (('small', 'big'), [[0.1, 2.0], [0.1, 3.0]])
+        """
+        return cls._of_arrays(
+            arrays_of_table(
+                table,
+                quality=quality,
+                cost=cost,
+                latency=latency,
+                features=features,
+                signals=signals,
+                groups=groups,
+            )
+        )
+
+    @classmethod
+    def from_routerbench(cls, path: str | PathLike[str]) -> QueryLog:
+        """Read a file in the layout in which RouterBench is published.
+
+        A row a query; for each model a column of quality under its name, one of cost under
+        ``<model>|total_cost``, which is how models are found, and one of texts, which is not read.
+        The column ``eval_name`` becomes the groups. A cell without quality is missing.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.parquet`` (both need the extra ``tables``), ``.pkl`` or
+            ``.pickle``. Of a pickle nothing is executed, and pandas is not needed: it is taken
+            apart as data, and refused if it names anything that a data frame of numbers and
+            strings of pandas 2 or 3 does not.
+
+        Raises
+        ------
+        ValueError
+            Another layout, or a pickle that is refused; it says how to convert it.
+
+        References
+        ----------
+        Q. J. Hu et al. (2024), RouterBench: A Benchmark for Multi-LLM Routing System,
+        arXiv:2403.12031; https://huggingface.co/datasets/withmartian/routerbench.
+        """
+        return cls._of_arrays(arrays_of_routerbench(path))
+
+    @classmethod
+    def _of_arrays(cls, arrays: LogArrays) -> QueryLog:
+        return cls(
+            arrays.quality,
+            arrays.cost,
+            features=arrays.features,
+            signals=arrays.signals,
+            latency=arrays.latency,
+            models=arrays.models,
+            groups=arrays.groups,
+        )
 
     @property
     def n_queries(self) -> int:
@@ -183,17 +287,28 @@ class QueryLog:
 
     def rows(self, chosen: ArrayLike) -> QueryLog:
         """Return the log of the queries at these positions, or where a mask is true."""
-        where = np.asarray(chosen)
+        where = as_array("rows", chosen)
         if where.dtype == np.bool_:
             if where.shape != (self.n_queries,):
                 raise ValueError(f"a mask must have shape ({self.n_queries},), got {where.shape}")
             where = np.flatnonzero(where)
         if where.ndim != 1 or not len(where):
             raise ValueError(f"rows must be one or more positions, got shape {where.shape}")
-        return self._taken(where, np.arange(self.n_models))
+        if where.dtype.kind not in "iu":
+            raise TypeError(f"rows must be positions or a mask, got dtype {where.dtype}")
+        positions = where.astype(np.int64)
+        refuse_where(
+            "rows",
+            positions,
+            (positions < 0) | (positions >= self.n_queries),
+            f"must be in 0 to {self.n_queries - 1}",
+        )
+        return self._taken(positions, np.arange(self.n_models))
 
     def subset(self, *, models: Sequence[str | int]) -> QueryLog:
         """Return the log of these models, by name or column, in this order."""
+        if isinstance(models, str):
+            raise TypeError(f"models must be a sequence of models, got the name {models!r}")
         columns = [self.model_index(model) for model in models]
         if not columns or len(set(columns)) < len(columns):
             raise ValueError(f"models must be different ones, at least one, got {list(models)}")
@@ -313,6 +428,22 @@ def _refuse_negative(what: str, array: Floats) -> None:
     if negative.any():
         where = tuple(int(i) for i in np.argwhere(negative)[0])
         raise ValueError(f"{what} must not be negative, got {array[where]} at index {where}")
+
+
+def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
+    """Return a copy of the labels, of one kind and none missing, so that they can be sorted."""
+    labels = np.array(as_array("groups", groups))
+    if labels.shape != (n,):
+        raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+    entries = labels.tolist()
+    missing = [entry is None or entry != entry for entry in entries]
+    if any(missing):
+        raise ValueError(f"groups has no label at index {missing.index(True)}")
+    if labels.dtype.kind == "O":
+        if not all(isinstance(entry, str) for entry in entries):
+            raise TypeError("groups must hold labels of one kind, such as str, got several")
+        labels = np.array(entries)
+    return labels
 
 
 def _names(models: Sequence[str] | None, k: int) -> tuple[str, ...]:
