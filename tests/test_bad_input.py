@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import headrace
 import numpy as np
 import pytest
+from headrace import _check
 
 N, K = 3, 4
 
@@ -408,6 +411,45 @@ def test_a_failed_call_changes_no_input(arguments: dict[str, Any], message: str)
     for name, value in given.items():
         if isinstance(value, np.ndarray):
             np.testing.assert_array_equal(value, kept[name])
+
+
+LARGE = (70_000, 8)
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+@pytest.mark.parametrize("index", [(0, 0), (32_768, 0), (69_999, 7)])
+def test_faults_of_large_arrays_are_named(layout: Callable[[Any], Any], index: Any) -> None:
+    last = np.zeros(LARGE, bool)
+    last[index[0] :] = True
+    faults: list[tuple[str, Any, str]] = [
+        ("qualities", at(LARGE, index, MISSING), re.escape(f"finite, got nan at index {index}")),
+        ("costs", at(LARGE, index, -1.0), re.escape(f"negative, got -1.0 at index {index}")),
+        ("ran", last, f"row {index[0]},"),
+    ]
+    for name, array, message in faults:
+        arguments: dict[str, Any] = {"qualities": np.zeros(LARGE), "costs": np.ones(LARGE[1])}
+        arguments[name] = layout(array)
+        with pytest.raises(ValueError, match=f"{name}.* {message}"):
+            headrace.batch_select(**arguments, lambda_=0.1)
+
+
+@pytest.mark.parametrize("covariance", [False, True])
+def test_arrays_are_checked_in_blocks(covariance: bool) -> None:
+    # Signals are handled between calls of NumPy, and no call is to take long.
+    array = np.zeros((8192, 16, 16) if covariance else (2**17, 16))
+    tracemalloc.start()
+    try:
+        if covariance:
+            factor = _check.check_factor(array, *array.shape[:2])
+            kept = factor.nbytes
+        else:
+            checked = _check.check_floats("qualities", array, {"(n, k)": array.shape})
+            assert checked is array
+            kept = 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - kept < array.nbytes / 4
 
 
 def test_exhaustive_refuses_too_many_models(backend: str) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,8 @@ MAX_SAMPLES = 2**16
 LARGEST = 1e100
 """Magnitudes beyond this could overflow a sum."""
 LARGEST_BYTES = 2**63 - 1
+BLOCK_ENTRIES = 2**18
+"""Arrays are read in blocks of about this many entries: signals are handled between them."""
 
 
 def check_name(what: str, given: object, valid: Iterable[str]) -> str:
@@ -85,30 +88,57 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
         expected = " or ".join(f"{name} = {shape}" for name, shape in shapes.items())
         raise ValueError(f"{what} must have shape {expected}, got {array.shape}")
     check_size(what, *array.shape)
-    floats: Floats = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
-    refuse_where(what, floats, ~np.isfinite(floats), "must be finite")
-    refuse_where(
-        what, floats, np.abs(floats) > LARGEST, f"must not exceed {LARGEST:g} in magnitude"
-    )
+    floats = as_floats(array)
+    beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
+    if beyond is not None:
+        finite = np.isfinite(floats[beyond])
+        rule = f"not exceed {LARGEST:g} in magnitude" if finite else "be finite"
+        raise value_error(what, f"must {rule}", array, beyond)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        refuse_where(what, array, np.abs(floats) >= 2.0**53, "must be exact in float64")
+        inexact = first_where(floats, lambda block: np.abs(block) >= 2.0**53)
+        if inexact is not None:
+            raise value_error(what, "must be exact in float64", array, inexact)
     return floats
 
 
-def refuse_where(
-    what: str, array: NDArray[np.generic], faulty: NDArray[np.bool_], rule: str
-) -> None:
-    """Raise with the first faulty index, if any."""
-    if not faulty.any():
-        return
-    where = tuple(int(i) for i in np.argwhere(faulty)[0])
+def as_floats(array: NDArray[np.generic]) -> Floats:
+    """Return aligned C-contiguous float64: the array itself if it is so, else a copy."""
+    if array.dtype == np.float64 and array.flags.c_contiguous and array.flags.aligned:
+        return cast(Floats, array)
+    floats = np.empty(array.shape)
+    source, target = np.atleast_1d(array), np.atleast_1d(floats)
+    rows = max(1, BLOCK_ENTRIES * len(source) // max(1, array.size))
+    for start in range(0, len(source), rows):
+        target[start : start + rows] = source[start : start + rows]
+    return floats
+
+
+def first_where(
+    floats: Floats, faulty: Callable[[Floats], NDArray[np.bool_]]
+) -> tuple[int, ...] | None:
+    """Return the first index of a C-contiguous array where a rule is broken, if any."""
+    flat = floats.reshape(-1)
+    for start in range(0, flat.size, BLOCK_ENTRIES):
+        broken = faulty(flat[start : start + BLOCK_ENTRIES])
+        if broken.any():
+            where = np.unravel_index(start + int(np.argmax(broken)), floats.shape)
+            return tuple(int(i) for i in where)
+    return None
+
+
+def value_error(
+    what: str, rule: str, array: NDArray[np.generic], where: tuple[int, ...]
+) -> ValueError:
+    """Say which rule the entry at an index breaks."""
     at = f" at index {where if len(where) != 1 else where[0]}" if where else ""
-    raise ValueError(f"{what} {rule}, got {array[where]}{at}")
+    return ValueError(f"{what} {rule}, got {array[where]}{at}")
 
 
 def check_not_negative(what: str, floats: Floats) -> Floats:
     """Refuse negative entries."""
-    refuse_where(what, floats, floats < 0.0, "must not be negative")
+    negative = first_where(floats, lambda block: block < 0.0)
+    if negative is not None:
+        raise value_error(what, "must not be negative", floats, negative)
     return floats
 
 
@@ -120,11 +150,14 @@ def check_ran(given: ArrayLike, n: int, k: int) -> Bools:
     if array.shape != (n, k):
         raise ValueError(f"ran must have shape (n, k) = {(n, k)}, got {array.shape}")
     ran: Bools = np.ascontiguousarray(array)
-    full = np.flatnonzero(ran.all(axis=1))
-    if len(full):
-        raise ValueError(
-            f"ran: all {k} models have run in row {int(full[0])}, so there is nothing to decide"
-        )
+    rows = max(1, BLOCK_ENTRIES // k)
+    for start in range(0, n, rows):
+        full = np.flatnonzero(ran[start : start + rows].all(axis=1))
+        if len(full):
+            row = start + int(full[0])
+            raise ValueError(
+                f"ran: all {k} models have run in row {row}, so there is nothing to decide"
+            )
     return ran
 
 
