@@ -513,6 +513,72 @@ def test_singular_covariance_is_fine(singular: Any, backend: str) -> None:
     assert selection.optimal.all()
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("k", [4, 10, 30])
+def test_sample_covariance_of_few_observations_in_its_dtype(dtype: Any, k: int) -> None:
+    rng = np.random.default_rng(k)
+    for _ in range(50):
+        observations = rng.normal(size=(5, k)).astype(dtype)
+        covariance = np.cov(observations.T, dtype=np.promote_types(dtype, np.float32))
+        covariance = covariance.astype(dtype)
+        assert covariance.dtype == dtype
+        factor = check_factor(covariance)
+        variance = np.diagonal(covariance).astype(np.float64)
+        allowed = max(1e-8, 8 * k * float(np.finfo(dtype).eps))
+        residual = np.tril(covariance - factor @ factor.T)
+        assert (np.abs(residual) <= allowed * np.sqrt(np.outer(variance, variance))).all()
+
+
+def test_singular_float32_covariance(backend: str) -> None:
+    observations = np.random.default_rng(0).normal(size=(5, 10)).astype(np.float32)
+    covariance = np.cov(observations.T, dtype=np.float32)
+    arguments: dict[str, Any] = {
+        "qualities": np.zeros((1, 10)),
+        "costs": np.ones(10),
+        "lambda_": 0.01,
+        "backend": backend,
+    }
+    given = headrace.batch_select(**arguments, covariance=covariance)
+    # The same covariance in more digits.
+    exact = headrace.batch_select(**arguments, covariance=np.cov(observations.T.astype(np.float64)))
+    np.testing.assert_allclose(given.tradeoff, exact.tradeoff, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_asymmetry_of_one_unit_in_the_last_place(dtype: Any) -> None:
+    observations = np.random.default_rng(1).normal(size=(30, K))
+    correlation = np.corrcoef(observations.T).astype(dtype)
+    correlation[1, 0] = np.nextafter(correlation[0, 1], dtype(2.0))
+    assert correlation[1, 0] != correlation[0, 1]
+    check_factor(correlation)
+    with pytest.raises(ValueError, match="covariance must be symmetric"):
+        check_factor(correlation.astype(np.float64))
+    correlation[1, 0] += dtype(0.05)
+    with pytest.raises(ValueError, match="covariance must be symmetric"):
+        check_factor(correlation)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        INDEFINITE,
+        matrix((3, 3), -0.125),
+        matrix((0, 0), 0.0) + matrix((1, 0), 0.5) - np.eye(K),
+        [[1.0, 0.9, -0.9, 0.0], [0.9, 1.0, 0.9, 0.0], [-0.9, 0.9, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
+    ],
+)
+def test_indefinite_in_any_dtype(rows: Any, dtype: Any) -> None:
+    with pytest.raises(ValueError, match="positive semi-definite, got a smallest eigenvalue of -"):
+        check_factor(np.array(rows, dtype))
+
+
+def check_factor(covariance: Any) -> Any:
+    """Return the factor of one covariance."""
+    (factor,) = _check.check_factor(covariance, 1, len(covariance))
+    return factor
+
+
 def strided(array: Any) -> Any:
     """Return the same numbers, every second entry of a larger array."""
     wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)

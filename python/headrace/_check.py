@@ -10,7 +10,7 @@ import math
 import operator
 import os
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -163,8 +163,10 @@ def check_ran(given: ArrayLike, n: int, k: int) -> Bools:
 
 def check_factor(given: ArrayLike, n: int, k: int) -> Floats:
     """Return the lower Cholesky factor of the covariance, shape (n, k, k) or (1, k, k)."""
-    covariance = check_floats("covariance", given, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
-    return lower_cholesky(covariance.reshape(-1, k, k))
+    array = as_array("covariance", given)
+    covariance = check_floats("covariance", array, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
+    dtype: np.dtype[Any] = array.dtype if array.dtype.kind == "f" else covariance.dtype
+    return lower_cholesky(covariance.reshape(-1, k, k), float(np.finfo(dtype).eps))
 
 
 def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: int) -> Floats:

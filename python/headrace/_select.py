@@ -53,8 +53,9 @@ def batch_select(
         Standard deviations (never variances) of the estimates, not negative. Give 0 for a model
         whose answer is known.
     covariance : array-like of shape (k, k) or (n, k, k), optional
-        Covariance of the estimates, symmetric and positive semi-definite; excludes `sigmas`.
-        Without either, E[max] is the max of the estimates.
+        Covariance of the estimates, symmetric and positive semi-definite (singular is fine) up to
+        rounding in its dtype; excludes `sigmas`. Without either, E[max] is the max of the
+        estimates.
     ran : bool array-like of shape (n, k), optional
         Models that have run; their cost is sunk. At least one model of each row has not run.
     strategy : {"cascade_routing", "cascade", "routing", "index"}
@@ -107,6 +108,11 @@ def batch_select(
     C-contiguous float64 arrays (and bool for `ran`) are read in place, and so are `costs`,
     `sigmas` and `covariance` that serve all queries; other dtypes, strides and sequences are
     copied once. Inputs are never written to.
+
+    A covariance may be asymmetric by max(1e-10, 16 eps) of its largest entry, and its factor L
+    satisfies |C - L L^T| <= max(1e-8, 8 k eps) sqrt(C_ii C_jj) at (i, j), where a variance counts
+    as at least 2 k eps of the largest one. eps is that of the dtype given: a covariance that was
+    computed in float32 is to be given in float32.
 
     The rule is cascade routing (Dekoninck, Baader and Vechev, "A Unified Approach to Routing and
     Cascading for LLMs", ICML 2025); the index is Weitzman's ("Optimal Search for the Best
