@@ -168,6 +168,8 @@ TYPES: list[Row] = [
     ("seed None", {"seed": None}, TypeError, "seed .*integer.*None"),
     ("node_limit float", {"node_limit": 1e3}, TypeError, "node_limit .*integer"),
     ("time_limit str", {"time_limit": "1"}, TypeError, "time_limit .*dtype <U1"),
+    ("time_limit 2**70", {"time_limit": 2**70}, TypeError, "time_limit .*dtype object"),
+    ("qualities 2**70", {"qualities": [[2**70] * K] * N}, TypeError, "qualities .*dtype object"),
     ("time_limit bool", {"time_limit": True}, TypeError, "time_limit .*bool"),
     ("n_threads float", {"n_threads": 2.0}, TypeError, "n_threads .*integer"),
     ("n_threads bool", {"n_threads": True}, TypeError, "n_threads .*integer"),
@@ -329,7 +331,14 @@ VALUES: list[Row] = [
     ("n_samples 0", {"n_samples": 0}, ValueError, "n_samples .*0"),
     ("n_samples -8", {"n_samples": -8}, ValueError, "n_samples .*-8"),
     ("n_samples 100", {"n_samples": 100}, ValueError, "n_samples .*power of two.*100"),
+    (
+        "n_samples 2**70",
+        {"n_samples": 2**70},
+        ValueError,
+        "n_samples .*65536.*1180591620717411303424",
+    ),
     ("n_samples 2**17", {"n_samples": 2**17}, ValueError, "n_samples .*65536.*131072"),
+    ("seed -2**70", {"seed": -(2**70)}, ValueError, "seed .*-1180591620717411303424"),
     ("seed negative", {"seed": -1}, ValueError, "seed .*-1"),
     ("max_depth 0", {"max_depth": 0}, ValueError, "max_depth .*at least 1.*0"),
     ("n_threads 0", {"n_threads": 0}, ValueError, "n_threads .*at least 1.*0"),
@@ -411,6 +420,39 @@ def test_a_failed_call_changes_no_input(arguments: dict[str, Any], message: str)
     for name, value in given.items():
         if isinstance(value, np.ndarray):
             np.testing.assert_array_equal(value, kept[name])
+
+
+# A name, an argument beyond every integer type, and what it must behave like.
+BEYOND: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("n_threads", {"n_threads": 2**70}, {"n_threads": 2}),
+    ("max_depth", {"max_depth": 2**70}, {"max_depth": K}),
+    ("node_limit", {"node_limit": 2**70}, {}),
+    ("node_limit of 63 bits", {"node_limit": 2**63}, {}),
+    ("time_limit", {"time_limit": 1e99}, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "like"), [row[1:] for row in BEYOND], ids=[row[0] for row in BEYOND]
+)
+def test_numbers_beyond_what_can_matter(
+    arguments: dict[str, Any], like: dict[str, Any], backend: str
+) -> None:
+    if backend == "reference" and arguments.keys() & {"node_limit", "time_limit"}:
+        return  # a fault of its own
+    plain = good() | {"backend": backend}
+    given = headrace.batch_select(**(plain | arguments))
+    expected = headrace.batch_select(**(plain | like))
+    assert given.optimal.all()
+    for name in ("next_model", "supermodel", "tradeoff", "nodes"):
+        np.testing.assert_array_equal(getattr(given, name), getattr(expected, name), name)
+
+
+def test_any_seed_that_is_not_negative(backend: str) -> None:
+    plain = good() | {"backend": backend}
+    far, again, near = (headrace.batch_select(**plain, seed=seed) for seed in (2**200, 2**200, 0))
+    np.testing.assert_array_equal(far.tradeoff, again.tradeoff)
+    assert (far.tradeoff != near.tradeoff).any()
 
 
 LARGE = (70_000, 8)

@@ -22,6 +22,8 @@ from headrace._samples import standard_normal_samples
 
 MAX_MODELS = 4096
 MAX_SAMPLES = 2**16
+MAX_THREADS = 1024
+MAX_NODES = 2**62
 LARGEST = 1e100
 """Magnitudes beyond this could overflow a sum."""
 LARGEST_BYTES = 2**63 - 1
@@ -190,7 +192,7 @@ def check_limits(
 ) -> tuple[int | None, float | None]:
     """Return the limits of an anytime search."""
     if node_limit is not None:
-        node_limit = check_integer("node_limit", node_limit, 1)
+        node_limit = min(check_integer("node_limit", node_limit, 1), MAX_NODES)
     if time_limit is not None:
         time_limit = float(check_floats("time_limit", time_limit, {"()": ()}))
         if time_limit <= 0.0:
@@ -206,7 +208,7 @@ def check_limits(
 def check_threads(n_threads: int | None) -> int:
     """Return the number of threads; None means the CPUs that the process may use."""
     if n_threads is not None:
-        return check_integer("n_threads", n_threads, 1)
+        return min(check_integer("n_threads", n_threads, 1), MAX_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

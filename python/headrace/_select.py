@@ -84,8 +84,8 @@ def batch_select(
         Stop the exact search of a query after so many nodes or seconds; the answer is the best
         found, with a true ``upper_bound`` and ``optimal=False``.
     n_threads : int, optional
-        Threads to split the batch over; None means the CPUs that the process may use. The
-        answers do not depend on it.
+        Threads to split the batch over, at most 1,024 of them; None means the CPUs that the process
+        may use. The answers do not depend on it.
     backend : {"cpp", "numba", "reference"}, optional
         None takes ``HEADRACE_BACKEND`` from the environment, else the fastest there is.
         ``HEADRACE_ISA`` forces an instruction set of ``"cpp"``, one of `instruction_sets`.
