@@ -9,9 +9,9 @@ import numpy as np
 from headrace._backends._numba_best_two import NOBODY, BestTwo, fill_losses, hold
 from headrace._backends._numba_compile import compiled
 from headrace._backends._numba_heap import make_heap, sift_down
-from headrace._backends._numba_pool import Pool, gain_of
+from headrace._backends._numba_pool import Pool
 from headrace._backends._numba_query import Integers, Query, draw, late
-from headrace._backends._numba_samples import copy_to, excess, raise_to, swap_kept
+from headrace._backends._numba_samples import copy_to, draw_to, mean_excess, raise_to, swap_kept
 from headrace._problem import TIE_TOLERANCE, Floats
 
 MOST_MOVES = 100
@@ -58,16 +58,13 @@ def greedy_set(
 
     open_ = 0
     if count < query.max_new:
-        for i in query.candidates:
-            if count > 0 and i == chosen[0]:
-                continue
-            gain = candidate_gain(query, i, best, draws)
-            if gain > 0.0:
-                gains[open_] = gain
+        candidate_gains(query, best, draws, gains)
+        for c in range(len(query.candidates)):
+            i = query.candidates[c]
+            if gains[c] > 0.0 and not (count > 0 and i == chosen[0]):
+                gains[open_] = gains[c]
                 models[open_] = i
                 open_ += 1
-            if late(query):
-                return count
     make_heap(gains, models, open_)
     while open_ > 0 and count < query.max_new and not late(query):
         pick = models[0]
@@ -91,10 +88,27 @@ def greedy_set(
 
 
 @compiled
+def candidate_gains(query: Query, level: Floats, draws: Floats, gains: Floats) -> None:
+    """Fill in the gain of every candidate: mean excess over a level, less the price."""
+    for c in range(len(query.candidates)):
+        if query.stop[0]:
+            break
+        model = query.candidates[c]
+        quality = query.qualities[model]
+        if len(query.own_samples) > 0:
+            draw_to(draws, quality, 1.0, query.own_samples[model])
+        else:
+            draw_to(draws, quality, query.sigmas[model], query.samples[model])
+        price = query.lambda_ * query.costs[model]
+        gains[c] = mean_excess(draws, level, query.n_samples) - price
+
+
+@compiled
 def candidate_gain(query: Query, model: int, level: Floats, draws: Floats) -> float:
     """Mean excess of a model over a level, less its price; leaves its draws."""
     draw(query, model, draws)
-    return float(excess(draws, level) / query.n_samples - query.lambda_ * query.costs[model])
+    price = query.lambda_ * query.costs[model]
+    return float(mean_excess(draws, level, query.n_samples) - price)
 
 
 @compiled
@@ -138,7 +152,7 @@ def improve_set(
         for j in range(size):
             if is_chosen[j]:
                 continue
-            gain = gain_of(pool, j, two.best)
+            gain = mean_excess(pool.draws[j], two.best, pool.n_samples) - pool.prices[j]
             if gain > most and count < query.max_new:
                 most = gain
                 into = j

@@ -24,7 +24,7 @@ from headrace._backends._numba_best_two import BestTwo, fill_losses, hold, least
 from headrace._backends._numba_compile import compiled, compiled_once
 from headrace._backends._numba_construct import (
     Construction,
-    candidate_gain,
+    candidate_gains,
     greedy_set,
     improve_set,
 )
@@ -41,7 +41,6 @@ from headrace._backends._numba_pool import (
     Pool,
     cost_of,
     fill_pool,
-    gain_of,
     make_pool,
     models_of,
     sort_places,
@@ -63,6 +62,7 @@ from headrace._backends._numba_samples import (
     count_above,
     fill,
     lower_to,
+    mean_excess,
     padded_length,
     raise_to,
     total,
@@ -99,6 +99,8 @@ STATE = np.dtype(
         ("improved", np.bool_),  # the root's set has been
         ("moved", np.bool_),  # a better tradeoff turned up while the tie was settled
         ("cut", np.bool_),  # a limit was reached
+        ("any_ran", np.bool_),
+        ("allowance", np.float64),  # of rounding
         ("lowest", np.float64),  # no draw and no useful level is below
         ("first_bound", np.float64),
         # The choice so far.
@@ -241,10 +243,10 @@ def decide(query: Query, room: Pool, search: Search) -> bool:
         state.quality = total(search.rows[RAN]) / query.n_samples
         state.upper_bound = state.quality
         return True
-    state.goal = BEST if coarse(query) else ALL_TIED
+    state.goal = BEST if coarse(state) else ALL_TIED
     pool = gather(query, room, search)
     proven = run(query, pool, search)
-    state.upper_bound = state.tradeoff + query.allowance if proven else open_bound(query, search)
+    state.upper_bound = state.tradeoff + state.allowance if proven else open_bound(search)
     all_tied = state.goal == ALL_TIED
     choose(query, search)
     if all_tied:
@@ -255,7 +257,7 @@ def decide(query: Query, room: Pool, search: Search) -> bool:
         state.moved = False
         proven = run(query, pool, search)
         if proven:
-            state.upper_bound = max(state.upper_bound, state.tradeoff + query.allowance)
+            state.upper_bound = max(state.upper_bound, state.tradeoff + state.allowance)
     return proven
 
 
@@ -264,6 +266,8 @@ def start(query: Query, search: Search) -> None:
     """Set the state before the first pass."""
     state = search.states[0]
     best_of_ran(query, search.rows[RAN], search.rows[DRAWS])
+    state.any_ran = len(query.ran) > 0
+    state.allowance = query.allowance
     state.lowest = -query.largest
     state.n_tied = 0
     state.n_included = 0
@@ -276,9 +280,9 @@ def start(query: Query, search: Search) -> None:
 
 
 @compiled
-def nothing_yet(query: Query, state: Any) -> bool:
+def nothing_yet(state: Any) -> bool:
     """Whether nothing has run and nothing is included."""
-    return bool(state.n_included == 0 and len(query.ran) == 0)
+    return bool(state.n_included == 0 and not state.any_ran)
 
 
 # Sets that count.
@@ -352,12 +356,12 @@ def gather(query: Query, room: Pool, search: Search) -> Pool:
     state, dual, two = search.states[0], search.bounds[0], two_of(search)
     chosen, survivors = search.lists[CHOSEN], search.lists[MODELS]
     level, gains = search.level[0], search.numbers[GAINS]
-    any_ran = len(query.ran) > 0
+    any_ran = state.any_ran
     n_chosen = greedy_set(query, search.rows[RAN], construction_of(search), survivors)
     pool = fill_pool(query, survivors[:n_chosen], room)
     for j in range(n_chosen):
         chosen[j] = j
-    n_chosen = drop_redundant(query, pool, search, n_chosen)
+    n_chosen = drop_redundant(pool, search, n_chosen)
     if any_ran:
         evaluate(query, pool, search, chosen[:0], search.rows[RAN])
     if n_chosen > 0:
@@ -365,15 +369,12 @@ def gather(query: Query, room: Pool, search: Search) -> Pool:
     slack_levels(two, pool, chosen[:n_chosen], level, search.served)
 
     count = len(query.candidates)
-    for c in range(count):
-        if query.stop[0]:
-            break
-        gains[c] = candidate_gain(query, query.candidates[c], level, search.rows[DRAWS])
+    candidate_gains(query, level, search.rows[DRAWS], gains)
     set_dual(search, total(level) / query.n_samples, count, query.max_new, not any_ran)
     state.first_bound = dual.total
     n_survivors = 0
     for c in range(count):
-        if not cannot_tie(query, state, bound_with(dual, gains[c])):
+        if not cannot_tie(state, bound_with(dual, gains[c])):
             survivors[n_survivors] = query.candidates[c]
             n_survivors += 1
     for j in range(n_survivors):
@@ -393,19 +394,20 @@ def set_dual(search: Search, base: float, count: int, slots: int, needs_one: boo
 
 
 @compiled
-def hold_set(query: Query, pool: Pool, search: Search, places: Integers) -> None:
+def hold_set(pool: Pool, search: Search, places: Integers) -> None:
     """Hold what has run with more models in ``two``."""
-    lowest = search.states[0].lowest
-    hold(two_of(search), pool, places, search.rows[RAN], len(query.ran) > 0, lowest)
+    state = search.states[0]
+    hold(two_of(search), pool, places, search.rows[RAN], state.any_ran, state.lowest)
 
 
 @compiled
-def drop_redundant(query: Query, pool: Pool, search: Search, count: int) -> int:
+def drop_redundant(pool: Pool, search: Search, count: int) -> int:
     """Drop from ``chosen`` what gains by going, the most first; leave the rest in ``two``."""
     chosen, two = search.lists[CHOSEN], two_of(search)
+    least = 0 if search.states[0].any_ran else 1
     while True:
-        hold_set(query, pool, search, chosen[:count])
-        if count <= (0 if len(query.ran) > 0 else 1):
+        hold_set(pool, search, chosen[:count])
+        if count <= least:
             return count
         worst = least_marginal(two, pool, chosen[:count])
         if two.losses[worst] >= pool.prices[chosen[worst]]:
@@ -441,7 +443,7 @@ def run(query: Query, pool: Pool, search: Search) -> bool:
         if live and state.depth == 0 and not state.improved:
             improve(query, pool, search)
         elif live:
-            descend(query, pool, search)
+            descend(pool, search)
         elif state.depth == 0:
             return True
         else:
@@ -450,13 +452,13 @@ def run(query: Query, pool: Pool, search: Search) -> bool:
 
 
 @compiled
-def open_bound(query: Query, search: Search) -> float:
+def open_bound(search: Search) -> float:
     """Bound all that is open when a limit ends the search."""
     state = search.states[0]
     bound = state.tradeoff
     for depth in range(state.depth + 1):
         bound = max(bound, search.nodes[depth].bound)
-    return float(bound + query.allowance)
+    return float(bound + state.allowance)
 
 
 @compiled
@@ -467,7 +469,7 @@ def enter(query: Query, pool: Pool, search: Search) -> bool:
     if node.opened:
         return True
     node.opened = True
-    return nothing_yet(query, state) or settle_included(query, pool, search)
+    return nothing_yet(state) or settle_included(query, pool, search)
 
 
 @compiled
@@ -488,11 +490,12 @@ def settle_included(query: Query, pool: Pool, search: Search) -> bool:
         return False
     if state.goal == TIE and hopeless_key(query, pool, search):
         return False
-    if not members_pay(query, pool, search):
+    if not members_pay(pool, search):
         return False
     kept = 0
     for j in free[: node.n_free]:
-        if may_gain(query, state, gain_of(pool, j, best)):
+        gain = mean_excess(pool.draws[j], best, pool.n_samples) - pool.prices[j]
+        if may_gain(state, gain):
             free[kept] = j
             kept += 1
     node.n_free = kept
@@ -500,30 +503,30 @@ def settle_included(query: Query, pool: Pool, search: Search) -> bool:
 
 
 @compiled
-def may_gain(query: Query, state: Any, gain: float) -> bool:
+def may_gain(state: Any, gain: float) -> bool:
     """Whether a set that counts may hold a model of this marginal gain.
 
     By submodularity the model never gains more in a larger set, and without it that set would be
     no worse.
     """
     if state.goal != BEST:
-        return bool(gain + query.allowance >= -TIE_TOLERANCE)
-    if coarse(query):
-        return bool(gain + query.allowance >= 0.0)
+        return bool(gain + state.allowance >= -TIE_TOLERANCE)
+    if coarse(state):
+        return bool(gain + state.allowance >= 0.0)
     return gain > 0.0
 
 
 @compiled
-def members_pay(query: Query, pool: Pool, search: Search) -> bool:
+def members_pay(pool: Pool, search: Search) -> bool:
     """Lemma 1 on every member."""
     state = search.states[0]
     included = search.lists[INCLUDED, : state.n_included]
-    if len(included) <= (0 if len(query.ran) > 0 else 1):
+    if len(included) <= (0 if state.any_ran else 1):
         return True
-    hold_set(query, pool, search, included)
+    hold_set(pool, search, included)
     two = two_of(search)
     worst = least_marginal(two, pool, included)
-    return may_gain(query, state, two.losses[worst] - pool.prices[included[worst]])
+    return may_gain(state, two.losses[worst] - pool.prices[included[worst]])
 
 
 @compiled
@@ -570,28 +573,28 @@ def hopeless_key(query: Query, pool: Pool, search: Search) -> bool:
 
 
 @compiled
-def cannot_tie(query: Query, state: Any, bound: float) -> bool:
+def cannot_tie(state: Any, bound: float) -> bool:
     """Whether nothing below a bound ties with the best."""
-    return bool(bound + query.allowance < state.tradeoff - TIE_TOLERANCE)
+    return bool(bound + state.allowance < state.tradeoff - TIE_TOLERANCE)
 
 
 @compiled
-def rules_out(query: Query, state: Any, bound: float) -> bool:
+def rules_out(state: Any, bound: float) -> bool:
     """Whether a bound rules out that anything below it counts."""
     if state.goal != BEST:
-        return cannot_tie(query, state, bound)
-    slack = -query.allowance if coarse(query) else query.allowance
+        return cannot_tie(state, bound)
+    slack = -state.allowance if coarse(state) else state.allowance
     return bool(bound <= state.tradeoff + slack)
 
 
 @compiled
-def coarse(query: Query) -> bool:
+def coarse(state: Any) -> bool:
     """Whether rounding may hide more than what ties.
 
     Then only what is worse beyond it is dropped; else also what is no better but for rounding,
     which spares the search a host of equals.
     """
-    return bool(query.allowance > 0.1 * TIE_TOLERANCE)
+    return bool(state.allowance > 0.1 * TIE_TOLERANCE)
 
 
 @compiled
@@ -609,7 +612,7 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
     if state.depth == 0 or state.goal == TIE:
         two = two_of(search)
         free = search.free[state.depth, : node.n_free]
-        hold(two, pool, free, best, not nothing_yet(query, state), state.lowest)
+        hold(two, pool, free, best, not nothing_yet(state), state.lowest)
         if state.depth == 0:
             copy_to(top, two.best)
         if include_essential(query, pool, search):
@@ -618,7 +621,7 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
             if node.n_free == 0:
                 return False
     copy_to(floor, best)
-    if nothing_yet(query, state):
+    if nothing_yet(state):
         fill(floor[: query.n_samples], state.lowest)
     copy_to(level, best_level)
     raise_to(level, floor)
@@ -635,12 +638,12 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
         if note(descent, dual.total, target):
             node.bound = min(node.bound, dual.total)
             copy_to(best_level, level)
-        if rules_out(query, state, dual.total):
+        if rules_out(state, dual.total):
             return False
         if late(query) or 0 < query.node_limit < state.nodes:
             state.cut = True
             return True
-        if sift(query, pool, search):
+        if sift(pool, search):
             if not settle_included(query, pool, search):
                 return False
             if node.n_free == 0:
@@ -669,13 +672,13 @@ def include_essential(query: Query, pool: Pool, search: Search) -> bool:
     count = node.n_free
     if count > query.max_new - state.n_included:
         return False
-    enough = query.allowance + (0.0 if state.goal == BEST else TIE_TOLERANCE)
+    enough = state.allowance + (0.0 if state.goal == BEST else TIE_TOLERANCE)
     fill_losses(two, count, query.n_samples)
     kept = 0
     for f in range(count):
         j = free[f]
         if two.losses[f] - pool.prices[j] > enough:
-            include(query, pool, search, j)
+            include(pool, search, j)
         else:
             free[kept] = j
             kept += 1
@@ -692,10 +695,11 @@ def measure(query: Query, pool: Pool, search: Search) -> None:
     gains, frequency = search.numbers[GAINS], search.numbers[FREQUENCY]
     free = search.free[state.depth, : node.n_free]
     for f in range(len(free)):
-        gains[f] = gain_of(pool, free[f], level)
+        j = free[f]
+        gains[f] = mean_excess(pool.draws[j], level, pool.n_samples) - pool.prices[j]
     base = total(level) / query.n_samples - node.paid
     slots = query.max_new - state.n_included
-    set_dual(search, base, len(free), slots, nothing_yet(query, state))
+    set_dual(search, base, len(free), slots, nothing_yet(state))
     fill(slope, -1.0)
     for f in range(len(free)):
         j = free[f]
@@ -706,7 +710,7 @@ def measure(query: Query, pool: Pool, search: Search) -> None:
 
 
 @compiled
-def sift(query: Query, pool: Pool, search: Search) -> bool:
+def sift(pool: Pool, search: Search) -> bool:
     """Sift the free models by their gains; return whether one was included.
 
     Drops those that no set which counts contains, and includes those that every such set contains.
@@ -717,10 +721,10 @@ def sift(query: Query, pool: Pool, search: Search) -> bool:
     kept = 0
     for f in range(node.n_free):
         j = free[f]
-        if rules_out(query, state, bound_with(dual, gains[f])):
+        if rules_out(state, bound_with(dual, gains[f])):
             continue
-        if rules_out(query, state, bound_without(dual, gains[f])):
-            include(query, pool, search, j)
+        if rules_out(state, bound_without(dual, gains[f])):
+            include(pool, search, j)
         else:
             free[kept] = j
             kept += 1
@@ -729,11 +733,11 @@ def sift(query: Query, pool: Pool, search: Search) -> bool:
 
 
 @compiled
-def include(query: Query, pool: Pool, search: Search, j: int) -> None:
+def include(pool: Pool, search: Search, j: int) -> None:
     """Include a model in the node in work."""
     state = search.states[0]
     node, best = search.nodes[state.depth], search.best[state.depth]
-    if nothing_yet(query, state):
+    if nothing_yet(state):
         copy_to(best, pool.draws[j])
     else:
         raise_to(best, pool.draws[j])
@@ -754,7 +758,7 @@ def improve(query: Query, pool: Pool, search: Search) -> None:
     included = search.lists[INCLUDED, : state.n_included]
     state.improved = True
     if state.goal == ALL_TIED:  # what is free no more cannot tie, or always does
-        root.n_free = drop_dominated(query, pool, free, root.n_free)
+        root.n_free = drop_dominated(query, pool, state.allowance, free, root.n_free)
         count = root.n_free
         for f in range(count):
             undominated[f] = free[f]
@@ -763,7 +767,9 @@ def improve(query: Query, pool: Pool, search: Search) -> None:
             count += 1
         state.n_undominated = count
     else:
-        state.n_undominated = drop_dominated(query, pool, undominated, state.n_undominated)
+        state.n_undominated = drop_dominated(
+            query, pool, state.allowance, undominated, state.n_undominated
+        )
         kept = 0
         place = 0
         for j in free[: root.n_free]:  # both ascend
@@ -782,24 +788,41 @@ def improve(query: Query, pool: Pool, search: Search) -> None:
         if search.numbers[FREQUENCY, j] > 0.5 and count < query.max_new:
             chosen[count] = j
             count += 1
-    if count == 0 and len(query.ran) == 0:
+    if count == 0 and not state.any_ran:
         chosen[0] = free[0]
         count = 1
     two, room, ran = two_of(search), construction_of(search), search.rows[RAN]
     count = improve_set(query, pool, ran, state.lowest, two, room, chosen, count)
-    hold_set(query, pool, search, chosen[:count])
+    hold_set(pool, search, chosen[:count])
     evaluate(query, pool, search, chosen[:count], two.best)
 
 
 @compiled
-def drop_dominated(query: Query, pool: Pool, free: Integers, count: int) -> int:
-    """Drop models that another one can replace in every set; return how many are left."""
+def drop_dominated(query: Query, pool: Pool, allowance: float, free: Integers, count: int) -> int:
+    """Drop models that another one can replace in every set, which then wins the tie.
+
+    It is never the worse answer and
+
+    - cheaper beyond rounding, or no dearer and before it in the order of the models;
+    - for the dearest ties: as dear and before it; and where both are in, the other is dead weight,
+      because it is free or its price alone breaks the tie.
+
+    Returns how many are left of ``free[:count]``.
+    """
+    costs, models = pool.costs, pool.models
     kept = 0
     for f in range(count):
         j = free[f]
+        breaks_tie = costs[j] == 0.0 or pool.prices[j] > TIE_TOLERANCE + allowance
         dominated = False
         for by in free[:kept]:
-            if replaces(query, pool, by, j) and at_least(pool.draws[by], pool.draws[j]):
+            saved = costs[j] - costs[by]
+            before = models[by] < models[j]
+            if query.dearest:
+                replaces = saved == 0.0 and before and breaks_tie
+            else:
+                replaces = saved > query.cost_rounding or (saved >= 0.0 and before)
+            if replaces and at_least(pool.draws[by], pool.draws[j]):
                 dominated = True
                 break
         if not dominated:
@@ -811,23 +834,7 @@ def drop_dominated(query: Query, pool: Pool, free: Integers, count: int) -> int:
 
 
 @compiled
-def replaces(query: Query, pool: Pool, by: int, j: int) -> bool:
-    """Whether ``by``, which is never the worse answer, wins every tie against ``j``.
-
-    - It is cheaper beyond rounding, or no dearer and before it in the order of the models.
-    - For the dearest ties: it is as dear and before it; and where both are in, the other is dead
-      weight, because it is free or its price alone breaks the tie.
-    """
-    saved = pool.costs[j] - pool.costs[by]
-    before = pool.models[by] < pool.models[j]
-    if not query.dearest:
-        return bool(saved > query.cost_rounding or (saved >= 0.0 and before))
-    weighs = pool.costs[j] == 0.0 or pool.prices[j] > TIE_TOLERANCE + query.allowance
-    return bool(saved == 0.0 and before and weighs)
-
-
-@compiled
-def descend(query: Query, pool: Pool, search: Search) -> None:
+def descend(pool: Pool, search: Search) -> None:
     """Branch on a free model that serves much and is neither in nor out, first with it.
 
     The node keeps it excluded.
@@ -842,7 +849,7 @@ def descend(query: Query, pool: Pool, search: Search) -> None:
         j = free[f]
         frequency = search.numbers[FREQUENCY, j]
         undecided = min(frequency, 1.0 - frequency) + 0.02
-        served = gain_of(pool, j, search.level[depth]) + pool.prices[j]
+        served = mean_excess(pool.draws[j], search.level[depth], pool.n_samples)
         if undecided * served > most:
             most = undecided * served
             pick = f
@@ -859,4 +866,4 @@ def descend(query: Query, pool: Pool, search: Search) -> None:
     below.paid = node.paid
     below.opened = False
     state.depth = child
-    include(query, pool, search, picked)
+    include(pool, search, picked)

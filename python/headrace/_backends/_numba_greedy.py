@@ -14,7 +14,7 @@ from headrace._backends._numba_query import (
     load,
     make_buffers,
 )
-from headrace._backends._numba_samples import copy_to, excess, padded_length, raise_to, total
+from headrace._backends._numba_samples import copy_to, mean_excess, padded_length, raise_to, total
 from headrace._backends._numba_shortlist import add_option, make_shortlist, settle, write_option
 from headrace._problem import TIE_TOLERANCE, Floats
 
@@ -72,8 +72,8 @@ def supermodel_bound(query: Query, draws: Floats, best: Floats, gains: Floats) -
     """
     count = 0
     for i in query.candidates:
-        mean_excess = excess(draws[i], best) / query.n_samples
-        gains[count] = mean_excess - query.lambda_ * query.costs[i]
+        gain = mean_excess(draws[i], best, query.n_samples) - query.lambda_ * query.costs[i]
+        gains[count] = gain
         count += 1
     gains[:count].sort()
     bound = total(best) / query.n_samples

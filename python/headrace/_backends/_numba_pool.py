@@ -12,7 +12,6 @@ import numpy as np
 from headrace._backends._numba_compile import compiled
 from headrace._backends._numba_heap import sort_by_key
 from headrace._backends._numba_query import Integers, Query, draw
-from headrace._backends._numba_samples import excess
 from headrace._problem import Floats
 
 
@@ -52,12 +51,6 @@ def fill_pool(query: Query, models: Integers, room: Pool) -> Pool:
         room.draws[:size],
         query.n_samples,
     )
-
-
-@compiled
-def gain_of(pool: Pool, place: int, level: Floats) -> float:
-    """Mean excess of a model over a level, less its price."""
-    return float(excess(pool.draws[place], level) / pool.n_samples - pool.prices[place])
 
 
 @compiled

@@ -82,6 +82,12 @@ def padded_length(n_samples: int) -> int:
 
 
 @compiled
+def mean_excess(x: Floats, level: Floats, n_samples: int) -> float:
+    """Average (x - level)+."""
+    return excess(x, level) / n_samples
+
+
+@compiled
 def fill(target: Floats, value: float) -> None:
     """Set target to one value."""
     for s in range(len(target)):
