@@ -789,7 +789,7 @@ def improve(query: Query, pool: Pool, search: Search) -> None:
             chosen[count] = j
             count += 1
     if count == 0 and not state.any_ran:
-        chosen[0] = free[0]
+        chosen[0] = undominated[0]
         count = 1
     two, room, ran = two_of(search), construction_of(search), search.rows[RAN]
     count = improve_set(query, pool, ran, state.lowest, two, room, chosen, count)
