@@ -2,6 +2,10 @@
 
 Value and shape faults raise ``ValueError``, faults of type ``TypeError``; the message says what
 was expected, what was given and at which index.
+
+Looking at every number takes as long as deciding does. So `check_problem` notes the large arrays
+whose numbers are still to be looked at, and `check_values` looks: before a backend that trusts
+them, or after one that checks them itself has refused something.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +24,7 @@ from headrace._options import SEARCHES, STRATEGIES, TIES
 from headrace._problem import Bools, Floats, Problem
 from headrace._samples import standard_normal_samples
 
+FLOAT64 = np.dtype(np.float64)
 MAX_MODELS = 4096
 MAX_SAMPLES = 2**16
 MAX_THREADS = 1024
@@ -31,24 +36,39 @@ BLOCK_ENTRIES = 2**18
 """Arrays are read in blocks of about this many entries: signals are handled between them."""
 
 
-def check_name(what: str, given: object, valid: Iterable[str]) -> str:
+Rule = Callable[[str, Any], None]
+"""Refuses an array by name."""
+
+Unchecked = list[tuple[Rule, str, NDArray[Any]]]
+"""Arrays to be looked at, in the order of the signature and in the shape that the user gave."""
+
+
+def check_values(unchecked: Unchecked) -> None:
+    """Look at the numbers that `check_problem` has left."""
+    for rule, what, array in unchecked:
+        rule(what, array)
+
+
+def check_name(what: str, given: object, valid: Collection[str]) -> str:
     """Return the name if it is valid, else say which are."""
-    names = list(valid)
     if not isinstance(given, str):
-        raise TypeError(f"{what} must be one of {names}, got {given!r}")
-    if given not in names:
-        raise ValueError(f"unknown {what} {given!r}: choose one of {names}")
+        raise TypeError(f"{what} must be one of {list(valid)}, got {given!r}")
+    if given not in valid:
+        raise ValueError(f"unknown {what} {given!r}: choose one of {list(valid)}")
     return given
 
 
 def check_integer(what: str, given: object, lowest: int) -> int:
     """Return an integer not below ``lowest``."""
-    if isinstance(given, (bool, np.bool_)):
+    if type(given) is int:
+        value = given
+    elif isinstance(given, (bool, np.bool_)):
         raise TypeError(f"{what} must be an integer, got {given!r}")
-    try:
-        value = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{what} must be an integer, got {given!r}") from None
+    else:
+        try:
+            value = operator.index(given)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"{what} must be an integer, got {given!r}") from None
     if value < lowest:
         raise ValueError(f"{what} must be at least {lowest}, got {value}")
     return value
@@ -63,6 +83,8 @@ def check_flag(what: str, given: object) -> bool:
 
 def as_array(what: str, given: ArrayLike) -> NDArray[np.generic]:
     """Make an array without converting its numbers."""
+    if type(given) is np.ndarray:
+        return given
     if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
         where = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(given))[0])
         raise ValueError(f"{what} has a masked entry at index {where}: fill it first")
@@ -78,9 +100,11 @@ def check_size(what: str, *factors: int) -> None:
         raise ValueError(f"{what} of shape {factors} is too large to address")
 
 
-def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
-    """Return finite C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
+def shaped_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
+    """Return C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
     array = as_array(what, given)
+    if array.dtype is FLOAT64 and array.flags.carray and array.shape in shapes.values():
+        return array  # as most are
     if array.dtype.kind not in "iuf" or not np.can_cast(array.dtype, np.float64, "safe"):
         raise TypeError(
             f"{what} must hold real numbers that float64 represents "
@@ -91,16 +115,35 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
         raise ValueError(f"{what} must have shape {expected}, got {array.shape}")
     check_size(what, *array.shape)
     floats = as_floats(array)
-    beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
-    if beyond is not None:
-        finite = np.isfinite(floats[beyond])
-        rule = f"not exceed {LARGEST:g} in magnitude" if finite else "be finite"
-        raise value_error(what, f"must {rule}", array, beyond)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
         inexact = first_where(floats, lambda block: np.abs(block) >= 2.0**53)
         if inexact is not None:
             raise value_error(what, "must be exact in float64", array, inexact)
     return floats
+
+
+def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
+    """Return finite C-contiguous float64 of one of the shapes."""
+    floats = shaped_floats(what, given, shapes)
+    refuse_values(what, floats)
+    return floats
+
+
+def refuse_values(what: str, floats: Floats) -> None:
+    """Refuse numbers that are not finite or too large."""
+    beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
+    if beyond is not None:
+        finite = np.isfinite(floats[beyond])
+        rule = f"not exceed {LARGEST:g} in magnitude" if finite else "be finite"
+        raise value_error(what, f"must {rule}", floats, beyond)
+
+
+def refuse_negative_values(what: str, floats: Floats) -> None:
+    """Refuse numbers that are not finite, too large or negative."""
+    refuse_values(what, floats)
+    negative = first_where(floats, lambda block: block < 0.0)
+    if negative is not None:
+        raise value_error(what, "must not be negative", floats, negative)
 
 
 def as_floats(array: NDArray[np.generic]) -> Floats:
@@ -136,31 +179,28 @@ def value_error(
     return ValueError(f"{what} {rule}, got {array[where]}{at}")
 
 
-def check_not_negative(what: str, floats: Floats) -> Floats:
-    """Refuse negative entries."""
-    negative = first_where(floats, lambda block: block < 0.0)
-    if negative is not None:
-        raise value_error(what, "must not be negative", floats, negative)
-    return floats
-
-
 def check_ran(given: ArrayLike, n: int, k: int) -> Bools:
-    """Return the run models, at least one model left to run in every row."""
+    """Return the run models."""
     array = as_array("ran", given)
     if array.dtype != np.bool_:
         raise TypeError(f"ran must be of dtype bool, got dtype {array.dtype}")
     if array.shape != (n, k):
         raise ValueError(f"ran must have shape (n, k) = {(n, k)}, got {array.shape}")
     ran: Bools = np.ascontiguousarray(array)
+    return ran
+
+
+def refuse_all_run(what: str, ran: Bools) -> None:
+    """Refuse a row in which no model is left to run."""
+    n, k = ran.shape
     rows = max(1, BLOCK_ENTRIES // k)
     for start in range(0, n, rows):
         full = np.flatnonzero(ran[start : start + rows].all(axis=1))
         if len(full):
             row = start + int(full[0])
             raise ValueError(
-                f"ran: all {k} models have run in row {row}, so there is nothing to decide"
+                f"{what}: all {k} models have run in row {row}, so there is nothing to decide"
             )
-    return ran
 
 
 def check_factor(given: ArrayLike, n: int, k: int) -> Floats:
@@ -215,6 +255,7 @@ def check_threads(n_threads: int | None) -> int:
 
 
 def check_problem(
+    unchecked: Unchecked,
     qualities: ArrayLike,
     costs: ArrayLike,
     lambda_: ArrayLike,
@@ -233,7 +274,11 @@ def check_problem(
     node_limit: int | None,
     time_limit: float | None,
 ) -> Problem:
-    """Check the arguments of :func:`headrace.batch_select`, in the order of its signature."""
+    """Check the arguments of :func:`headrace.batch_select`, in the order of its signature.
+
+    But for the numbers of those that are added to ``unchecked``; `check_values` is due for them
+    before a backend that trusts them, and before a fault of a later argument is raised.
+    """
     shape = as_array("qualities", qualities).shape
     if len(shape) != 2:
         raise ValueError(f"qualities must have shape (n, k), got {shape}")
@@ -241,13 +286,12 @@ def check_problem(
     if k < 1 or k > MAX_MODELS:
         raise ValueError(f"qualities must have 1 to {MAX_MODELS} models (columns), got {k}")
     check_size("qualities", n, k)
-    q = check_floats("qualities", qualities, {"(n, k)": (n, k)})
-    c = check_not_negative(
-        "costs", check_floats("costs", costs, {"(n, k)": (n, k), "(k,)": (k,)})
-    ).reshape(-1, k)
-    price = check_not_negative(
-        "lambda_", check_floats("lambda_", lambda_, {"a number": (), "(n,)": (n,)})
-    ).reshape(-1)
+    q = shaped_floats("qualities", qualities, {"(n, k)": (n, k)})
+    unchecked.append((refuse_values, "qualities", q))
+    c = shaped_floats("costs", costs, {"(n, k)": (n, k), "(k,)": (k,)})
+    unchecked.append((refuse_negative_values, "costs", c))
+    price = shaped_floats("lambda_", lambda_, {"a number": (), "(n,)": (n,)})
+    unchecked.append((refuse_negative_values, "lambda_", price))
 
     rules = STRATEGIES[check_name("strategy", strategy, STRATEGIES)]
     check_name("search", search, SEARCHES)
@@ -260,11 +304,14 @@ def check_problem(
         )
     sd = None
     if sigmas is not None:
-        sd = check_not_negative(
-            "sigmas", check_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
-        ).reshape(-1, k)
+        sd = shaped_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
+        unchecked.append((refuse_negative_values, "sigmas", sd))
+        sd = sd.reshape(-1, k)
     factor = None if covariance is None else check_factor(covariance, n, k)
-    has_run = None if ran is None else check_ran(ran, n, k)
+    has_run = None
+    if ran is not None:
+        has_run = check_ran(ran, n, k)
+        unchecked.append((refuse_all_run, "ran", has_run))
 
     if max_depth is not None:
         max_depth = check_integer("max_depth", max_depth, 1)
@@ -282,8 +329,8 @@ def check_problem(
 
     return Problem(
         qualities=q,
-        costs=c,
-        lambda_=price,
+        costs=c.reshape(-1, k),
+        lambda_=price.reshape(-1),
         sigmas=sd,
         factor=factor,
         ran=has_run,

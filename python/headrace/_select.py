@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from headrace._backends import pick
-from headrace._check import check_problem, check_threads
+from headrace._check import Unchecked, check_problem, check_threads, check_values
 from headrace._selection import Selection
 
 
@@ -130,24 +130,33 @@ def batch_select(
     array([[ True,  True, False],
            [False,  True, False]])
     """
-    select = pick(backend)
+    chosen = pick(backend)
     threads = check_threads(n_threads)
-    problem = check_problem(
-        qualities,
-        costs,
-        lambda_,
-        sigmas=sigmas,
-        covariance=covariance,
-        ran=ran,
-        strategy=strategy,
-        search=search,
-        max_depth=max_depth,
-        fixed_order=fixed_order,
-        ties=ties,
-        n_samples=n_samples,
-        seed=seed,
-        samples=samples,
-        node_limit=node_limit,
-        time_limit=time_limit,
-    )
-    return select(problem, threads)
+    unchecked: Unchecked = []
+    try:
+        problem = check_problem(
+            unchecked,
+            qualities,
+            costs,
+            lambda_,
+            sigmas=sigmas,
+            covariance=covariance,
+            ran=ran,
+            strategy=strategy,
+            search=search,
+            max_depth=max_depth,
+            fixed_order=fixed_order,
+            ties=ties,
+            n_samples=n_samples,
+            seed=seed,
+            samples=samples,
+            node_limit=node_limit,
+            time_limit=time_limit,
+        )
+        if not chosen.CHECKS_VALUES:
+            check_values(unchecked)
+        return chosen.select(problem, threads)
+    except (TypeError, ValueError) as error:
+        fault = error
+    check_values(unchecked)  # whose faults come first, and say where
+    raise fault

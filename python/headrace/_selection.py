@@ -44,6 +44,21 @@ class Selection:
     nodes: NDArray[np.int64]
 
     @classmethod
+    def unwritten(cls, n_queries: int, n_models: int) -> Selection:
+        """Return a selection of which a backend writes every number."""
+        n = n_queries
+        return cls(
+            np.empty(n, np.int64),
+            np.empty((n, n_models), np.bool_),
+            np.empty(n),
+            np.empty(n),
+            np.empty(n),
+            np.empty(n),
+            np.empty(n, np.bool_),
+            np.empty(n, np.int64),
+        )
+
+    @classmethod
     def empty(cls, n_queries: int, n_models: int) -> Selection:
         """Return a selection whose arrays a backend fills in."""
         return cls(

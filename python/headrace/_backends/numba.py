@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Decide = Callable[[int, int], None]
 """Decides rows ``[begin, end)``."""
 
+CHECKS_VALUES = False
+
 OPERATIONS_PER_CHUNK = 1e8
 """About 0.1 s: so long may signals wait."""
 
