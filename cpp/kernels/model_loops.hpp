@@ -14,13 +14,13 @@ constexpr std::size_t kUnrolled = 2;  // chains of a running maximum, or its lat
 bool within(const double* values, std::size_t count, double low, double high) noexcept {
     const Wide lowest = every(low);
     const Wide highest = every(high);
-    Mask outside = Wide{} < Wide{};
+    Wide outside = Wide{};
     std::size_t i = 0;
     for (; i + kWidth <= count; i += kWidth) {
         const Wide x = load(values + i);
-        outside |= ~((x >= lowest) & (x <= highest));  // so is what is not a number
+        outside = ((x >= lowest) & (x <= highest)) ? outside : every(1.0);  // so is a NaN
     }
-    bool good = !any(outside);
+    bool good = !any(outside > 0.0);
     for (; i < count; ++i) good &= values[i] >= low && values[i] <= high;
     return good;
 }
@@ -81,41 +81,72 @@ RoutedRow route(const double* __restrict quality, const double* __restrict cost,
     return row;
 }
 
-// Between what bounds reservation values are: q - p + sigma r, with r as in inverse_excess.hpp at
-// u = p / sigma, give or take a margin. No branches: without uncertainty sigma is a factor of both.
-struct Screened {
-    Wide lowest, highest;
+// Bounds on reservation values, q - p + sigma r with r as in inverse_excess.hpp at u = p / sigma,
+// give or take a margin. In three passes over a block: in doubles what may be of any size, in
+// floats 1 / u between its bounds. Nothing branches: without uncertainty r and the margin are
+// multiplied by zero, and what is nearly free may be worth anything.
+constexpr std::size_t kScreened = 128;
+constexpr double kLargestInverse = 1e37;  // 1 / u beyond it counts as it
+
+struct Block {
+    double value[kScreened];
+    float ratio[kScreened];  // 1 / u, then r
 };
 
-inline Screened screen_models(Wide q, Wide c, Wide sigma, double lambda) {
-    constexpr std::uint64_t kMantissa = (std::uint64_t{1} << 52) - 1;
-    constexpr std::uint64_t kOne = std::uint64_t{1023} << 52;
-    constexpr double kTwo52 = 4503599627370496.0;  // the bits of 2^52 + n end in those of n
-    constexpr std::uint64_t kTwo52Bits = std::uint64_t{1023 + 52} << 52;
-    constexpr double kTwiceLog2 = 1.3862943611198906;
-    constexpr double kRounding = 1e-15;
-    const double* a = kStartAbove;
-    const double* b = kStartBelow;
-    const double* l = kStartLog;
+inline Floats start_of(Floats ratio) {
+    constexpr std::int32_t kMantissa = (1 << 23) - 1;
+    constexpr std::int32_t kOne = 127 << 23;
+    constexpr float kTwiceLog2 = 1.3862944f;
+    float a[6], b[5], l[4];
+    for (std::size_t i = 0; i < 6; ++i) a[i] = static_cast<float>(kStartAbove[i]);
+    for (std::size_t i = 0; i < 5; ++i) b[i] = static_cast<float>(kStartBelow[i]);
+    for (std::size_t i = 0; i < 4; ++i) l[i] = static_cast<float>(2.0 * kStartLog[i]);
+    constexpr float kShift = static_cast<float>(2.0 * kStartShift);
 
-    const Wide p = lambda * c;
-    // 1 / u; neither infinite nor, where both are zero, not a number.
-    const Wide ratio =
-        larger(smaller(sigma / p, every(1.0 / kSmallestRatio)), every(1.0 / kStartLargest));
-    const WideBits bits = bits_of(ratio);
-    const Wide exponent = from_bits((bits >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
-    const Wide y = from_bits((bits & kMantissa) | kOne) - 1.0;
-    const Wide log = y * (l[0] + y * (l[1] + y * (l[2] + y * l[3])));
-    const Wide w = square_root(kTwiceLog2 * exponent + (2.0 * kStartShift + 2.0 * log));
-    const Wide above = a[0] + w * (a[1] + w * (a[2] + w * (a[3] + w * (a[4] + w * a[5]))));
-    const Wide below = b[0] + w * (b[1] + w * (b[2] + w * (b[3] + w * b[4])));
+    const FloatBits bits = bits_of(ratio);
+    const Floats exponent = to_floats((bits >> 23) - 127);
+    const Floats y = from_bits((bits & kMantissa) | kOne) - 1.0f;
+    const Floats square = y * y;
+    const Floats log = y * ((l[0] + y * l[1]) + square * (l[2] + y * l[3]));
+    const Floats w = square_root((kTwiceLog2 * exponent + kShift) + log);
+    const Floats w2 = w * w;
+    const Floats w4 = w2 * w2;
+    const Floats above = ((a[0] + w * a[1]) + w2 * (a[2] + w * a[3])) + w4 * (a[4] + w * a[5]);
+    const Floats below = ((b[0] + w * b[1]) + w2 * (b[2] + w * b[3])) + w4 * b[4];
+    return above / below;
+}
 
-    const Mask is_free = (p == 0.0) & (sigma > 0.0) & (q > kClosed);
-    const Wide free = is_free ? every(__builtin_inf()) : Wide{};
-    const Wide value = ((q - p) + sigma * (above / below)) + free;
-    const Wide margin = kStartMargin * (sigma + smaller(p, kStartLargest * sigma)) +
-                        kRounding * (magnitude(q) + p + 40.0 * sigma);
-    return {value - margin, value + margin};
+// A whole block. Returns the highest of the bounds from below.
+inline Wide screen_block(const double* quality, const double* cost, const double* sigma,
+                         double lambda, std::size_t count, double* highest, Wide reached) {
+    Block block;
+    for (std::size_t i = 0; i < count; i += kWidth) {
+        const Wide p = lambda * load(cost + i);
+        store(block.value + i, load(quality + i) - p);
+        const Wide ratio = larger(smaller(load(sigma + i) / p, every(kLargestInverse)),
+                                  every(1.0 / kStartLargest));
+        const HalfFloats narrowed = narrow(ratio);
+        std::memcpy(block.ratio + i, &narrowed, sizeof narrowed);
+    }
+    for (std::size_t i = 0; i < count; i += 2 * kWidth) {
+        Floats ratio;
+        std::memcpy(&ratio, block.ratio + i, sizeof ratio);
+        ratio = start_of(ratio);
+        std::memcpy(block.ratio + i, &ratio, sizeof ratio);
+    }
+    for (std::size_t i = 0; i < count; i += kWidth) {
+        HalfFloats r;
+        std::memcpy(&r, block.ratio + i, sizeof r);
+        const Wide q = load(quality + i);
+        const Wide p = lambda * load(cost + i);
+        const Wide s = load(sigma + i);
+        const Wide value = load(block.value + i) + s * widen(r);
+        const Wide margin = kStartMargin * s + 1e-15 * (magnitude(q) + p);
+        reached = larger(reached, value - margin);
+        const Mask nearly_free = (p <= s * (1.0 / kLargestInverse)) & (s > 0.0) & (q > kClosed);
+        store(highest + i, nearly_free ? every(__builtin_inf()) : value + margin);
+    }
+    return reached;
 }
 
 double screen(const double* __restrict quality, const double* __restrict cost,
@@ -123,24 +154,23 @@ double screen(const double* __restrict quality, const double* __restrict cost,
               double* __restrict highest) noexcept {
     Wide reached = every(kClosed);
     std::size_t i = 0;
-    for (; i + kWidth <= count; i += kWidth) {
-        const Screened found =
-            screen_models(load(quality + i), load(cost + i), load(sigma + i), lambda);
-        reached = larger(reached, found.lowest);
-        store(highest + i, found.highest);
+    while (count - i >= 2 * kWidth) {
+        std::size_t width = (count - i) / (2 * kWidth) * (2 * kWidth);
+        if (width > kScreened) width = kScreened;
+        reached =
+            screen_block(quality + i, cost + i, sigma + i, lambda, width, highest + i, reached);
+        i += width;
     }
     if (i < count) {
-        double q[kWidth], c[kWidth], s[kWidth];
-        for (std::size_t l = 0; l < kWidth; ++l) {
+        double q[2 * kWidth], c[2 * kWidth], s[2 * kWidth], found[2 * kWidth];
+        for (std::size_t l = 0; l < 2 * kWidth; ++l) {
             const bool inside = i + l < count;
             q[l] = inside ? quality[i + l] : kClosed;
             c[l] = inside ? cost[i + l] : 0.0;
             s[l] = inside ? sigma[i + l] : 0.0;
         }
-        const Screened found = screen_models(load(q), load(c), load(s), lambda);
-        reached = larger(reached, found.lowest);
-        for (std::size_t l = 0; i + l < count; ++l) highest[i + l] = lane(found.highest, l);
-        i = count;
+        reached = screen_block(q, c, s, lambda, 2 * kWidth, found, reached);
+        for (std::size_t l = 0; i < count; ++l) highest[i++] = found[l];
     }
     for (; i % kModelBlock != 0; ++i) highest[i] = -__builtin_inf();
     double most = kClosed;

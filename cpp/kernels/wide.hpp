@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifndef __GNUC__
+#include <math.h>
+#endif
+
 namespace headrace::kernels::HEADRACE_ISA {
 
 namespace {
@@ -14,24 +18,51 @@ namespace {
 #ifdef __GNUC__
 
 #if defined(__AVX512F__)
-#define HEADRACE_WIDE __attribute__((vector_size(64)))
+#define HEADRACE_WIDE 64
 #elif defined(__AVX__)
-#define HEADRACE_WIDE __attribute__((vector_size(32)))
+#define HEADRACE_WIDE 32
 #else
-#define HEADRACE_WIDE __attribute__((vector_size(16)))
+#define HEADRACE_WIDE 16
 #endif
 
-typedef double Wide HEADRACE_WIDE;
-typedef std::uint64_t WideBits HEADRACE_WIDE;
+typedef double Wide __attribute__((vector_size(HEADRACE_WIDE)));
+typedef std::uint64_t WideBits __attribute__((vector_size(HEADRACE_WIDE)));
 typedef decltype(Wide{} < Wide{}) Mask;
-constexpr std::size_t kWidth = sizeof(Wide) / sizeof(double);
+typedef float Floats __attribute__((vector_size(HEADRACE_WIDE)));
+typedef float HalfFloats __attribute__((vector_size(HEADRACE_WIDE / 2)));
+typedef std::int32_t FloatBits __attribute__((vector_size(HEADRACE_WIDE)));
 
 inline WideBits bits_of(Wide x) {
     return reinterpret_cast<WideBits>(x);
 }
 
-inline Wide from_bits(WideBits x) {
-    return reinterpret_cast<Wide>(x);
+inline Wide from_bits(WideBits bits) {
+    return reinterpret_cast<Wide>(bits);
+}
+
+inline FloatBits bits_of(Floats x) {
+    return reinterpret_cast<FloatBits>(x);
+}
+
+inline Floats from_bits(FloatBits bits) {
+    return reinterpret_cast<Floats>(bits);
+}
+
+inline Floats to_floats(FloatBits x) {
+    return __builtin_convertvector(x, Floats);
+}
+
+inline HalfFloats narrow(Wide x) {
+    return __builtin_convertvector(x, HalfFloats);
+}
+
+inline Wide widen(HalfFloats x) {
+    return __builtin_convertvector(x, Wide);
+}
+
+inline Floats square_root(Floats x) {
+    for (std::size_t l = 0; l < sizeof x / sizeof(float); ++l) x[l] = __builtin_sqrtf(x[l]);
+    return x;
 }
 
 inline double lane(Wide x, std::size_t l) {
@@ -40,13 +71,8 @@ inline double lane(Wide x, std::size_t l) {
 
 inline bool any(Mask mask) {
     bool found = false;
-    for (std::size_t l = 0; l < kWidth; ++l) found |= mask[l] != 0;
+    for (std::size_t l = 0; l < sizeof(Wide) / sizeof(double); ++l) found |= mask[l] != 0;
     return found;
-}
-
-inline Wide square_root(Wide x) {
-    for (std::size_t l = 0; l < kWidth; ++l) x[l] = __builtin_sqrt(x[l]);
-    return x;
 }
 
 #else
@@ -54,7 +80,9 @@ inline Wide square_root(Wide x) {
 using Wide = double;
 using WideBits = std::uint64_t;
 using Mask = bool;
-constexpr std::size_t kWidth = 1;
+using Floats = float;
+using HalfFloats = float;
+using FloatBits = std::int32_t;
 
 inline WideBits bits_of(Wide x) {
     WideBits bits;
@@ -68,6 +96,34 @@ inline Wide from_bits(WideBits bits) {
     return x;
 }
 
+inline FloatBits bits_of(Floats x) {
+    FloatBits bits;
+    std::memcpy(&bits, &x, sizeof x);
+    return bits;
+}
+
+inline Floats from_bits(FloatBits bits) {
+    Floats x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+inline Floats to_floats(FloatBits x) {
+    return static_cast<float>(x);
+}
+
+inline HalfFloats narrow(Wide x) {
+    return static_cast<float>(x);
+}
+
+inline Wide widen(HalfFloats x) {
+    return x;
+}
+
+inline Floats square_root(Floats x) {
+    return sqrtf(x);
+}
+
 inline double lane(Wide x, std::size_t) {
     return x;
 }
@@ -76,11 +132,9 @@ inline bool any(Mask mask) {
     return mask;
 }
 
-inline Wide square_root(Wide x) {
-    return std::sqrt(x);
-}
-
 #endif
+
+constexpr std::size_t kWidth = sizeof(Wide) / sizeof(double);
 
 inline Wide every(double x) {
     return Wide{} + x;

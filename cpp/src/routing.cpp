@@ -14,10 +14,15 @@ namespace {
 class Routing final : public Streamer {
 public:
     Routing(const Problem& problem, const Selection& selection)
-        : problem_(problem), selection_(selection), values_(padded_models(problem.n_models)) {}
+        : problem_(problem),
+          selection_(selection),
+          ignores_((problem.sigmas && problem.sigmas.stride != 0) ||
+                   (problem.factor && problem.factor.stride != 0)),
+          values_(padded_models(problem.n_models)) {}
 
     void decide_rows(std::size_t begin, std::size_t end) override {
         for (std::size_t row = begin; row < end; ++row) {
+            if (ignores_) check_row_values(problem_, row);
             if (problem_.ran && stop(row)) continue;
             route(row);
         }
@@ -78,6 +83,7 @@ private:
 
     const Problem& problem_;
     const Selection& selection_;
+    const bool ignores_;  // arrays of the rows' own, whose values are checked all the same
     Doubles values_;
 };
 
