@@ -166,6 +166,7 @@ void screens_truly(const Kernels& kernels) {
 }
 
 bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+    if (a.empty()) return b.empty();
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
