@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import headrace
 import numpy as np
 import pytest
+from headrace import _check
 
 N, K = 3, 4
 
@@ -165,6 +168,8 @@ TYPES: list[Row] = [
     ("seed None", {"seed": None}, TypeError, "seed .*integer.*None"),
     ("node_limit float", {"node_limit": 1e3}, TypeError, "node_limit .*integer"),
     ("time_limit str", {"time_limit": "1"}, TypeError, "time_limit .*dtype <U1"),
+    ("time_limit 2**70", {"time_limit": 2**70}, TypeError, "time_limit .*dtype object"),
+    ("qualities 2**70", {"qualities": [[2**70] * K] * N}, TypeError, "qualities .*dtype object"),
     ("time_limit bool", {"time_limit": True}, TypeError, "time_limit .*bool"),
     ("n_threads float", {"n_threads": 2.0}, TypeError, "n_threads .*integer"),
     ("n_threads bool", {"n_threads": True}, TypeError, "n_threads .*integer"),
@@ -326,7 +331,14 @@ VALUES: list[Row] = [
     ("n_samples 0", {"n_samples": 0}, ValueError, "n_samples .*0"),
     ("n_samples -8", {"n_samples": -8}, ValueError, "n_samples .*-8"),
     ("n_samples 100", {"n_samples": 100}, ValueError, "n_samples .*power of two.*100"),
+    (
+        "n_samples 2**70",
+        {"n_samples": 2**70},
+        ValueError,
+        "n_samples .*65536.*1180591620717411303424",
+    ),
     ("n_samples 2**17", {"n_samples": 2**17}, ValueError, "n_samples .*65536.*131072"),
+    ("seed -2**70", {"seed": -(2**70)}, ValueError, "seed .*-1180591620717411303424"),
     ("seed negative", {"seed": -1}, ValueError, "seed .*-1"),
     ("max_depth 0", {"max_depth": 0}, ValueError, "max_depth .*at least 1.*0"),
     ("n_threads 0", {"n_threads": 0}, ValueError, "n_threads .*at least 1.*0"),
@@ -410,6 +422,78 @@ def test_a_failed_call_changes_no_input(arguments: dict[str, Any], message: str)
             np.testing.assert_array_equal(value, kept[name])
 
 
+# A name, an argument beyond every integer type, and what it must behave like.
+BEYOND: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("n_threads", {"n_threads": 2**70}, {"n_threads": 2}),
+    ("max_depth", {"max_depth": 2**70}, {"max_depth": K}),
+    ("node_limit", {"node_limit": 2**70}, {}),
+    ("node_limit of 63 bits", {"node_limit": 2**63}, {}),
+    ("time_limit", {"time_limit": 1e99}, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "like"), [row[1:] for row in BEYOND], ids=[row[0] for row in BEYOND]
+)
+def test_numbers_beyond_what_can_matter(
+    arguments: dict[str, Any], like: dict[str, Any], backend: str
+) -> None:
+    if backend == "reference" and arguments.keys() & {"node_limit", "time_limit"}:
+        return  # a fault of its own
+    plain = good() | {"backend": backend}
+    given = headrace.batch_select(**(plain | arguments))
+    expected = headrace.batch_select(**(plain | like))
+    assert given.optimal.all()
+    for name in ("next_model", "supermodel", "tradeoff", "nodes"):
+        np.testing.assert_array_equal(getattr(given, name), getattr(expected, name), name)
+
+
+def test_any_seed_that_is_not_negative(backend: str) -> None:
+    plain = good() | {"backend": backend}
+    far, again, near = (headrace.batch_select(**plain, seed=seed) for seed in (2**200, 2**200, 0))
+    np.testing.assert_array_equal(far.tradeoff, again.tradeoff)
+    assert (far.tradeoff != near.tradeoff).any()
+
+
+LARGE = (70_000, 8)
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+@pytest.mark.parametrize("index", [(0, 0), (32_768, 0), (69_999, 7)])
+def test_faults_of_large_arrays_are_named(layout: Callable[[Any], Any], index: Any) -> None:
+    last = np.zeros(LARGE, bool)
+    last[index[0] :] = True
+    faults: list[tuple[str, Any, str]] = [
+        ("qualities", at(LARGE, index, MISSING), re.escape(f"finite, got nan at index {index}")),
+        ("costs", at(LARGE, index, -1.0), re.escape(f"negative, got -1.0 at index {index}")),
+        ("ran", last, f"row {index[0]},"),
+    ]
+    for name, array, message in faults:
+        arguments: dict[str, Any] = {"qualities": np.zeros(LARGE), "costs": np.ones(LARGE[1])}
+        arguments[name] = layout(array)
+        with pytest.raises(ValueError, match=f"{name}.* {message}"):
+            headrace.batch_select(**arguments, lambda_=0.1)
+
+
+@pytest.mark.parametrize("covariance", [False, True])
+def test_arrays_are_checked_in_blocks(covariance: bool) -> None:
+    # Signals are handled between calls of NumPy, and no call is to take long.
+    array = np.zeros((8192, 16, 16) if covariance else (2**17, 16))
+    tracemalloc.start()
+    try:
+        if covariance:
+            factor = _check.check_factor(array, *array.shape[:2])
+            kept = factor.nbytes
+        else:
+            checked = _check.check_floats("qualities", array, {"(n, k)": array.shape})
+            assert checked is array
+            kept = 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - kept < array.nbytes / 4
+
+
 def test_exhaustive_refuses_too_many_models(backend: str) -> None:
     many = np.zeros((1, 40))
     with pytest.raises(ValueError, match=r"supermodels.*exact"):
@@ -469,6 +553,72 @@ def test_singular_covariance_is_fine(singular: Any, backend: str) -> None:
         np.zeros((1, K)), np.ones(K), 0.1, covariance=singular, backend=backend
     )
     assert selection.optimal.all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("k", [4, 10, 30])
+def test_sample_covariance_of_few_observations_in_its_dtype(dtype: Any, k: int) -> None:
+    rng = np.random.default_rng(k)
+    for _ in range(50):
+        observations = rng.normal(size=(5, k)).astype(dtype)
+        covariance = np.cov(observations.T, dtype=np.promote_types(dtype, np.float32))
+        covariance = covariance.astype(dtype)
+        assert covariance.dtype == dtype
+        factor = check_factor(covariance)
+        variance = np.diagonal(covariance).astype(np.float64)
+        allowed = max(1e-8, 8 * k * float(np.finfo(dtype).eps))
+        residual = np.tril(covariance - factor @ factor.T)
+        assert (np.abs(residual) <= allowed * np.sqrt(np.outer(variance, variance))).all()
+
+
+def test_singular_float32_covariance(backend: str) -> None:
+    observations = np.random.default_rng(0).normal(size=(5, 10)).astype(np.float32)
+    covariance = np.cov(observations.T, dtype=np.float32)
+    arguments: dict[str, Any] = {
+        "qualities": np.zeros((1, 10)),
+        "costs": np.ones(10),
+        "lambda_": 0.01,
+        "backend": backend,
+    }
+    given = headrace.batch_select(**arguments, covariance=covariance)
+    # The same covariance in more digits.
+    exact = headrace.batch_select(**arguments, covariance=np.cov(observations.T.astype(np.float64)))
+    np.testing.assert_allclose(given.tradeoff, exact.tradeoff, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_asymmetry_of_one_unit_in_the_last_place(dtype: Any) -> None:
+    observations = np.random.default_rng(1).normal(size=(30, K))
+    correlation = np.corrcoef(observations.T).astype(dtype)
+    correlation[1, 0] = np.nextafter(correlation[0, 1], dtype(2.0))
+    assert correlation[1, 0] != correlation[0, 1]
+    check_factor(correlation)
+    with pytest.raises(ValueError, match="covariance must be symmetric"):
+        check_factor(correlation.astype(np.float64))
+    correlation[1, 0] += dtype(0.05)
+    with pytest.raises(ValueError, match="covariance must be symmetric"):
+        check_factor(correlation)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        INDEFINITE,
+        matrix((3, 3), -0.125),
+        matrix((0, 0), 0.0) + matrix((1, 0), 0.5) - np.eye(K),
+        [[1.0, 0.9, -0.9, 0.0], [0.9, 1.0, 0.9, 0.0], [-0.9, 0.9, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
+    ],
+)
+def test_indefinite_in_any_dtype(rows: Any, dtype: Any) -> None:
+    with pytest.raises(ValueError, match="positive semi-definite, got a smallest eigenvalue of -"):
+        check_factor(np.array(rows, dtype))
+
+
+def check_factor(covariance: Any) -> Any:
+    """Return the factor of one covariance."""
+    (factor,) = _check.check_factor(covariance, 1, len(covariance))
+    return factor
 
 
 def strided(array: Any) -> Any:

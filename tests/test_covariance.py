@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import copysign, sqrt
+
+import headrace
 import numpy as np
+import oracle
 import pytest
 from headrace import _covariance
 from headrace._covariance import lower_cholesky
@@ -20,6 +25,23 @@ def random_covariance(seed: int, n_models: int, rank: int) -> Floats:
     loadings *= np.exp(generator.normal(scale=3.0, size=(n_models, 1)))
     covariance = loadings @ loadings.T
     return (covariance + covariance.T) / 2
+
+
+def exact_factor(covariance: Floats) -> Floats:
+    """Lower Cholesky factor of an integer matrix in rational arithmetic, rounded at the end."""
+    rest = [[Fraction(int(entry)) for entry in row] for row in covariance]
+    factor = np.zeros_like(covariance)
+    for j in range(len(rest)):
+        pivot = rest[j][j]
+        if not pivot:
+            continue
+        below = range(j, len(rest))
+        column = [rest[i][j] for i in below]
+        for i, entry in zip(below, column, strict=True):
+            factor[i, j] = copysign(sqrt(entry * entry / pivot), entry)
+            for m, other in zip(below, column, strict=True):
+                rest[i][m] -= entry * other / pivot
+    return factor
 
 
 def largest_residual(covariance: Floats, factor: Floats) -> float:
@@ -71,6 +93,42 @@ def test_sample_covariance_of_few_observations() -> None:
     covariance = np.cov(observations, rowvar=False)
     (factor,) = lower_cholesky(covariance[None])
     assert largest_residual(covariance, factor) <= 1e-8
+
+
+@pytest.mark.parametrize("largest", [1, 4, 30])
+def test_singular_integer_matrices_have_their_exact_factor(largest: int) -> None:
+    generator = np.random.default_rng(largest)
+    n_compared = 0
+    for _ in range(1500):
+        n_models = int(generator.integers(2, 9))
+        rank = int(generator.integers(1, n_models))
+        loadings = generator.integers(-largest, largest + 1, (n_models, rank)).astype(float)
+        covariance = loadings @ loadings.T
+        exact = exact_factor(covariance)
+        allowed = 1e-12 * sqrt(covariance.max())
+        # Few matrices are so near to others of a lower rank that no float arithmetic gets this far.
+        if np.abs(oracle.cholesky(covariance) - exact).max() <= allowed:
+            n_compared += 1
+            (factor,) = lower_cholesky(covariance[None])
+            np.testing.assert_allclose(factor, exact, rtol=0, atol=allowed)
+            np.testing.assert_array_equal(np.diagonal(factor) == 0.0, np.diagonal(exact) == 0.0)
+    assert n_compared >= 1480
+
+
+def test_a_pivot_of_zero_after_pivots_of_bad_condition(backend: str) -> None:
+    # The minors are 22, 178, 16 and 0: rounding errors have grown where the last pivot is.
+    covariance = np.array([[22, 8, -6, -8], [8, 11, 6, -6], [-6, 6, 10, 0], [-8, -6, 0, 14]])
+    (factor,) = lower_cholesky(covariance[None].astype(np.float64))
+    assert factor[3, 3] == 0.0
+    selection = headrace.batch_select(
+        np.zeros((1, 4)),
+        np.ones(4),
+        0.0,
+        covariance=covariance,
+        samples=np.random.default_rng(0).normal(size=(4, 16)),
+        backend=backend,
+    )
+    np.testing.assert_allclose(selection.quality, 4.075437023449377, rtol=1e-12)
 
 
 def test_zero_matrix() -> None:

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels.hpp"
+#include "model_loops.hpp"
 #include "sample_loops.hpp"
 
 #define HEADRACE_QUOTE(name) #name
@@ -33,6 +34,10 @@ const Kernels table = {
     .count_above = count_above,
     .draw = draw,
     .add_scaled = add_scaled,
+    .within = within,
+    .route = route,
+    .screen = screen,
+    .first_at_least = first_at_least,
 };
 
 }  // namespace headrace::kernels::HEADRACE_ISA

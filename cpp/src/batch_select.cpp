@@ -1,7 +1,6 @@
-// The one way from a problem to a selection: check sizes, split the batch, decide, write.
+// The one way from a problem to a selection: check, split the batch, decide, write.
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -10,13 +9,15 @@
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "registry.hpp"
+#include "values.hpp"
 
 namespace headrace {
 
 namespace {
 
-// Below this many draws, starting a thread costs more than it saves.
+// Below so much work, starting a thread costs more than it saves.
 constexpr std::size_t kDrawsPerThread = std::size_t{1} << 15;
+constexpr std::size_t kModelsPerThread = std::size_t{1} << 17;
 
 void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
@@ -45,12 +46,6 @@ void check(const Problem& p, const Selection& s) {
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,
             "every array of the selection is required");
-    if (!p.ran) return;
-    for (std::size_t row = 0; row < p.n_queries; ++row) {
-        const bool* ran = p.ran[row];
-        require(!std::all_of(ran, ran + p.n_models, [](bool r) { return r; }),
-                "all models of a query have run");
-    }
 }
 
 std::int64_t next_model(const Query& query, const Decision& decision, bool in_order) {
@@ -80,37 +75,59 @@ void write(const Query& query, const Decision& decision, bool in_order, std::siz
     selection.nodes[row] = static_cast<std::int64_t>(decision.nodes);
 }
 
-}  // namespace
+std::size_t useful_threads(std::size_t n_queries, std::size_t per_query, std::size_t per_thread) {
+    return std::max<std::size_t>(1, n_queries / (per_thread / per_query + 1));
+}
 
-void batch_select(const Problem& problem, const Selection& selection, const Execution& execution) {
-    // Unknown names fail before any work.
-    const Draws draws = make_decider(problem.strategy, problem.search)->draws();
-    check(problem, selection);
-    instruction_set();  // chosen here, or the choice fails
-    if (problem.n_queries == 0) return;
-
-    Control control(execution.poll);
-    std::optional<Samples> samples;
-    if (draws != Draws::kNone) samples.emplace(problem, control);
+void stream(const Method& method, const Problem& problem, const Selection& selection,
+            std::size_t n_threads, Control& control) {
+    check_shared_values(problem);
     const auto make_worker = [&]() -> Worker {
-        const std::shared_ptr<Decider> decider = make_decider(problem.strategy, problem.search);
-        const auto query = std::make_shared<Query>(problem, samples ? &*samples : nullptr);
+        const std::shared_ptr<Streamer> streamer = method.make_streamer(problem, selection);
+        return
+            [streamer](std::size_t begin, std::size_t end) { streamer->decide_rows(begin, end); };
+    };
+    const std::size_t useful =
+        useful_threads(problem.n_queries, problem.n_models, kModelsPerThread);
+    parallel_for(problem.n_queries, std::min(n_threads, useful), control, make_worker);
+}
+
+void search(const Method& method, const Problem& problem, const Selection& selection,
+            std::size_t n_threads, Control& control) {
+    check_all_values(problem, control);
+    const Samples samples(problem, control);
+    const auto make_worker = [&]() -> Worker {
+        const std::shared_ptr<Decider> decider = method.make_decider();
+        const auto query = std::make_shared<Query>(problem, samples);
         const auto decision = std::make_shared<Decision>();
         const bool in_order = problem.fixed_order || decider->in_order();
         return [&, decider, query, decision, in_order](std::size_t begin, std::size_t end) {
             for (std::size_t row = begin; row < end; ++row) {
                 control.check();
-                query->load(row, draws, control);
+                query->load(row, decider->draws(), control);
                 decision->nodes = 0;
                 decider->decide(*query, *decision, control);
                 write(*query, *decision, in_order, row, selection);
             }
         };
     };
-    const std::size_t per_query = problem.n_models * padded_length(problem.n_samples);
-    const std::size_t useful =
-        std::max<std::size_t>(1, problem.n_queries / (kDrawsPerThread / per_query + 1));
-    parallel_for(problem.n_queries, std::min(execution.n_threads, useful), control, make_worker);
+    const std::size_t useful = useful_threads(
+        problem.n_queries, problem.n_models * padded_length(problem.n_samples), kDrawsPerThread);
+    parallel_for(problem.n_queries, std::min(n_threads, useful), control, make_worker);
+}
+
+}  // namespace
+
+void batch_select(const Problem& problem, const Selection& selection, const Execution& execution) {
+    // Unknown names fail before any work.
+    const Method method = find_method(problem.strategy, problem.search);
+    check(problem, selection);
+    instruction_set();  // chosen here, or the choice fails
+    if (problem.n_queries == 0) return;
+
+    Control control(execution.poll);
+    const auto decide = method.make_streamer != nullptr ? stream : search;
+    decide(method, problem, selection, execution.n_threads, control);
 }
 
 }  // namespace headrace

@@ -522,7 +522,7 @@ private:
         for (const Local j : root.free) {
             if (frequency_[j] > 0.5 && chosen_.size() < query_->max_new) chosen_.push_back(j);
         }
-        if (chosen_.empty() && ran() == nullptr) chosen_.push_back(root.free[0]);
+        if (chosen_.empty() && ran() == nullptr) chosen_.push_back(undominated_.front());
         construction_.improve(*query_, pool_, ran(), lowest_, pace_, chosen_);
         hold(chosen_);
         evaluate(chosen_, two_.best().data());

@@ -17,7 +17,26 @@ inline std::size_t padded_length(std::size_t n_samples) {
     return (n_samples + kLanes - 1) / kLanes * kLanes;
 }
 
+// Values that a row of models has room for: whole blocks.
+inline constexpr std::size_t kModelBlock = 32;
+
+inline std::size_t padded_models(std::size_t n_models) {
+    return (n_models + kModelBlock - 1) / kModelBlock * kModelBlock;
+}
+
 namespace kernels {
+
+// The quality of a model that may not run, below every reservation value.
+inline constexpr double kClosed = -1e300;
+
+// What routing has to know of the models of a row.
+struct RoutedRow {
+    double best;             // highest value
+    double largest_quality;  // magnitude
+    double lowest_cost;
+    double highest_cost;
+    double poison;  // not a number if anything is not
+};
 
 // The kernels of one instruction set.
 struct Kernels {
@@ -81,6 +100,24 @@ struct Kernels {
 
     // x[s] += weight * z[s].
     void (*add_scaled)(double* x, double weight, const double* z, std::size_t n_samples) noexcept;
+
+    // Whether low <= values[i] <= high everywhere.
+    bool (*within)(const double* values, std::size_t count, double low, double high) noexcept;
+
+    // value[i] = quality[i] - lambda * cost[i], followed by infinitely low ones that fill the
+    // block.
+    RoutedRow (*route)(const double* quality, const double* cost, double lambda, std::size_t count,
+                       double* value) noexcept;
+
+    // Bounds the reservation values of N(quality[i], sigma[i]^2) at lambda * cost[i] from above, in
+    // highest[i], followed by infinitely low ones that fill the block. Returns the highest of the
+    // bounds from below.
+    double (*screen)(const double* quality, const double* cost, const double* sigma, double lambda,
+                     std::size_t count, double* highest) noexcept;
+
+    // The first i from begin with values[i] >= level, else count or more; whole blocks are read.
+    std::size_t (*first_at_least)(const double* values, std::size_t begin, std::size_t count,
+                                  double level) noexcept;
 };
 
 // The baseline, until instruction_set() has chosen. Set once, before a thread starts.
@@ -160,6 +197,25 @@ inline void draw(double* x, double quality, double sigma, const double* z,
 
 inline void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept {
     table().add_scaled(x, weight, z, n_samples);
+}
+
+inline bool within(const double* values, std::size_t count, double low, double high) noexcept {
+    return table().within(values, count, low, high);
+}
+
+inline RoutedRow route(const double* quality, const double* cost, double lambda, std::size_t count,
+                       double* value) noexcept {
+    return table().route(quality, cost, lambda, count, value);
+}
+
+inline double screen(const double* quality, const double* cost, const double* sigma, double lambda,
+                     std::size_t count, double* highest) noexcept {
+    return table().screen(quality, cost, sigma, lambda, count, highest);
+}
+
+inline std::size_t first_at_least(const double* values, std::size_t begin, std::size_t count,
+                                  double level) noexcept {
+    return table().first_at_least(values, begin, count, level);
 }
 
 }  // namespace kernels

@@ -14,11 +14,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-Query::Query(const Problem& p, const Samples* samples)
-    : problem(p),
-      length(padded_length(p.n_samples)),
-      samples_(samples),
-      scratch_(samples == nullptr ? 0 : length) {}
+Query::Query(const Problem& p, const Samples& samples)
+    : problem(p), length(padded_length(p.n_samples)), samples_(samples), scratch_(length) {}
 
 void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t k = problem.n_models;
@@ -41,7 +38,7 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t room = problem.max_models > ran.size() ? problem.max_models - ran.size() : 0;
     max_new = std::min(room, candidates.size());
 
-    if (draws != Draws::kNone) rows_ = samples_->rows(row, own_rows_, control);
+    rows_ = samples_.rows(row, own_rows_, control);
     bound_rounding();
     if (draws != Draws::kAll) return;
     draws_.resize(k * length);

@@ -12,13 +12,12 @@
 
 namespace headrace {
 
-// The draws that a strategy asks for: none; model by model when it wants them; or all, made ahead.
-enum class Draws : std::uint8_t { kNone, kOnDemand, kAll };
+// The draws that a strategy asks for: model by model when it wants them; or all, made ahead.
+enum class Draws : std::uint8_t { kOnDemand, kAll };
 
 class Query {
 public:
-    // Without samples no draws can be asked for.
-    Query(const Problem& problem, const Samples* samples);
+    Query(const Problem& problem, const Samples& samples);
 
     void load(std::size_t row, Draws draws, Control& control);
 
@@ -52,7 +51,7 @@ public:
     // independent of the order of the models; reorders the list.
     double cost(std::vector<std::size_t>& models) const;
 
-    // No draw is larger in magnitude; without draws, no quality.
+    // No draw is larger in magnitude.
     double largest() const { return largest_; }
 
     // Bounds the rounding error of a tradeoff, whatever the order of its additions.
@@ -65,7 +64,7 @@ private:
     void bound_rounding();
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
-    const Samples* samples_;
+    const Samples& samples_;
     SampleRows rows_;
     double largest_ = 0.0;
     double allowance_ = 0.0;

@@ -10,21 +10,21 @@ namespace {
 
 struct Row {
     std::string_view name;
-    std::unique_ptr<Decider> (*make)();
+    Method method;
 };
 
 constexpr std::string_view kSearched = "cascade_routing";
 
 constexpr Row kStrategies[] = {
-    {"routing", make_routing},
-    {"cascade", make_cascade},
-    {"index", make_index},
+    {"routing", {nullptr, make_routing}},
+    {"cascade", {make_cascade, nullptr}},
+    {"index", {nullptr, make_index}},
 };
 
 constexpr Row kSearches[] = {
-    {"exact", make_exact},
-    {"greedy", make_greedy},
-    {"exhaustive", make_exhaustive},
+    {"exact", {make_exact, nullptr}},
+    {"greedy", {make_greedy, nullptr}},
+    {"exhaustive", {make_exhaustive, nullptr}},
 };
 
 const Row* find(std::span<const Row> rows, std::string_view name) {
@@ -36,13 +36,13 @@ const Row* find(std::span<const Row> rows, std::string_view name) {
 
 }  // namespace
 
-std::unique_ptr<Decider> make_decider(std::string_view strategy, std::string_view search) {
+Method find_method(std::string_view strategy, std::string_view search) {
     const Row* searched = find(kSearches, search);
     if (searched == nullptr) throw std::invalid_argument("unknown search " + std::string(search));
-    if (strategy == kSearched) return searched->make();
+    if (strategy == kSearched) return searched->method;
     const Row* row = find(kStrategies, strategy);
     if (row == nullptr) throw std::invalid_argument("unknown strategy " + std::string(strategy));
-    return row->make();
+    return row->method;
 }
 
 }  // namespace headrace

@@ -7,10 +7,12 @@
 #include "control.hpp"
 #include "decision.hpp"
 #include "query.hpp"
+#include "streamer.hpp"
 
 namespace headrace {
 
-// Decides queries one after the other, on one thread; keeps its memory between them.
+// Decides queries by their draws, one after the other, on one thread; keeps its memory between
+// them.
 class Decider {
 public:
     Decider() = default;
@@ -27,13 +29,19 @@ public:
     virtual void decide(const Query& query, Decision& decision, Control& control) = 0;
 };
 
+// How a strategy decides: one of the two is set.
+struct Method {
+    std::unique_ptr<Decider> (*make_decider)() = nullptr;
+    std::unique_ptr<Streamer> (*make_streamer)(const Problem&, const Selection&) = nullptr;
+};
+
 // Throws std::invalid_argument for names that nothing is registered under.
-std::unique_ptr<Decider> make_decider(std::string_view strategy, std::string_view search);
+Method find_method(std::string_view strategy, std::string_view search);
 
 // One factory a file.
-std::unique_ptr<Decider> make_routing();
+std::unique_ptr<Streamer> make_routing(const Problem& problem, const Selection& selection);
+std::unique_ptr<Streamer> make_index(const Problem& problem, const Selection& selection);
 std::unique_ptr<Decider> make_cascade();
-std::unique_ptr<Decider> make_index();
 std::unique_ptr<Decider> make_exact();
 std::unique_ptr<Decider> make_greedy();
 std::unique_ptr<Decider> make_exhaustive();

@@ -4,12 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "inverse_excess.hpp"
+
 namespace headrace {
 
 namespace {
 
-constexpr double kSmallestRatio = 1e-300;  // h underflows for ratios far below it
-constexpr double kFarTail = 40.0;          // h(-t) - t and h(t) underflow beyond it
+constexpr double kFarTail = 40.0;  // h(-t) - t and h(t) underflow beyond it
 
 double upper_tail(double t) {
     return 0.5 * std::erfc(t * 0.7071067811865476);
@@ -22,16 +23,26 @@ double standard_excess(double t) noexcept {
     return density - t * upper_tail(t);
 }
 
-// Newton's method on log h, which is concave and decreasing, so that it converges from any start.
+// Two steps of Halley's method on log h, each of which cubes the error of the start.
 double inverse_standard_excess(double u) noexcept {
     u = std::max(u, kSmallestRatio);
     const double log_u = std::log(u);
-    double t = u > 0.4 ? -u : std::sqrt(-2.0 * log_u);
-    for (int i = 0; i < 64; ++i) {
-        const double value = standard_excess(t);
-        const double step = (std::log(value) - log_u) * value / upper_tail(t);
-        t += step;
-        if (std::abs(step) <= 4e-16 * std::max(1.0, std::abs(t))) break;
+    const double w =
+        std::sqrt(2.0 * (kStartShift - (u < kStartLargest ? log_u : std::log(kStartLargest))));
+    const double* a = kStartAbove;
+    const double* b = kStartBelow;
+    const double above = a[0] + w * (a[1] + w * (a[2] + w * (a[3] + w * (a[4] + w * a[5]))));
+    const double below = b[0] + w * (b[1] + w * (b[2] + w * (b[3] + w * b[4])));
+    double t = above / below - u;
+    for (int step = 0; step < 2; ++step) {
+        const double density = 0.3989422804014327 * std::exp(-0.5 * t * t);
+        const double tail = upper_tail(t);
+        const double value = density - t * tail;
+        // log h has the derivatives -slope and bend.
+        const double error = std::log(value) - log_u;
+        const double slope = tail / value;
+        const double bend = density / value - slope * slope;
+        t += 2.0 * error * slope / (2.0 * slope * slope - error * bend);
     }
     return t;
 }

@@ -46,6 +46,27 @@ int main() {
     refused([](Problem&, Selection& s) { s.nodes = nullptr; }, "selection");
     refused([](Problem& p, Selection&) { p.strategy = "rooting"; }, "unknown strategy rooting");
     refused([](Problem& p, Selection&) { p.search = "exactly"; }, "unknown search exactly");
+    // Numbers, with their place; those that serve all queries count as of row 0.
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const double negative[12] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, 1};
+    const double missing[12] = {1, 1, 1, 1, 1, 1, 1, 1, nan, 1, 1, 1};
+    const double huge[12] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1e101};
+    for (const char* strategy : {"routing", "index", "cascade", "cascade_routing"}) {
+        const auto bad = [&](headrace::Rows<double> Problem::* array, headrace::Rows<double> rows,
+                             const char* message) {
+            OwnedProblem owned(0, 3, 4, 8, false);
+            owned.problem.*array = rows;
+            CHECK_THROWS(owned.solve(strategy, "exact"), std::invalid_argument, message);
+        };
+        bad(&Problem::qualities, {missing, 4}, "qualities must be finite, got nan in row 2, col");
+        bad(&Problem::costs, {negative, 4}, "costs must not be negative");
+        bad(&Problem::costs, {negative + 8, 0}, "in row 0, column 2");
+        bad(&Problem::costs, {huge, 4}, "costs must not exceed 1e100 in magnitude");
+        bad(&Problem::lambda, {negative + 8, 1}, "lambda must not be negative");
+        bad(&Problem::sigmas, {negative, 4}, "sigmas must not be negative");
+        bad(&Problem::sigmas, {missing + 8, 0}, "sigmas must be finite");
+    }
+
     const bool all_run[4] = {true, true, true, true};
     refused([&](Problem& p, Selection&) { p.ran = {all_run, 0}; }, "all models");
     const bool last_run[12] = {false, true,  true, true, false, false,

@@ -1,10 +1,15 @@
 // Every available instruction set, against literals and against the baseline.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "check.hpp"
 #include "instruction_sets.hpp"
+#include "inverse_excess.hpp"
+#include "reservation.hpp"
 
 namespace {
 
@@ -82,7 +87,86 @@ void literals(const Kernels& kernels) {
     CHECK_EQUAL(sum, 0.0);
 }
 
+void model_literals(const Kernels& kernels) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t count = 1; count <= 70; ++count) {
+        for (std::size_t at = 0; at < count; ++at) {
+            std::vector<double> values(padded_models(count), 0.5);
+            CHECK(kernels.within(values.data(), count, 0.5, 0.5));
+            for (const double odd : {kNotANumber, kInfinity, -kInfinity, 1.5, -1e-300}) {
+                values[at] = odd;
+                CHECK(!kernels.within(values.data(), count, 0.0, 1.0));
+            }
+
+            std::vector<double> quality(count, 0.5), cost(count, 0.25);
+            quality[at] = 1.0;
+            kernels::RoutedRow row =
+                kernels.route(quality.data(), cost.data(), 2.0, count, values.data());
+            CHECK_EQUAL(row.best, 0.5);
+            CHECK_EQUAL(row.largest_quality, 1.0);
+            CHECK(!std::isnan(row.poison));
+            CHECK_EQUAL(kernels.first_at_least(values.data(), 0, count, 0.5), at);
+            CHECK(kernels.first_at_least(values.data(), at + 1, count, 0.5) >= count);
+            CHECK_EQUAL(kernels.first_at_least(values.data(), at, count, -kInfinity), at);
+            cost[at] = -0.25;
+            quality[at] = -3.0;
+            row = kernels.route(quality.data(), cost.data(), 2.0, count, values.data());
+            CHECK_EQUAL(row.largest_quality, 3.0);
+            CHECK_EQUAL(row.lowest_cost, -0.25);
+            CHECK_EQUAL(row.highest_cost, count == 1 ? 0.0 : 0.25);
+            for (std::vector<double>* array : {&quality, &cost}) {
+                const double kept = (*array)[at];
+                (*array)[at] = kNotANumber;
+                row = kernels.route(quality.data(), cost.data(), 0.0, count, values.data());
+                CHECK(std::isnan(row.poison));
+                (*array)[at] = kept;
+            }
+        }
+    }
+}
+
+// Prices and uncertainties of every magnitude, of which none may lie outside its bounds.
+void screens_truly(const Kernels& kernels) {
+    constexpr std::size_t kRows = 20000;
+    std::mt19937_64 random(3);
+    std::uniform_real_distribution<double> uniform(0.0, 1.0);
+    std::size_t wrong = 0;
+    double widest = 0.0;
+    for (std::size_t row = 0; row < kRows; ++row) {
+        const std::size_t count = row % 4 == 0 ? 1 : 1 + random() % 150;
+        const double scale = std::pow(10.0, std::floor(uniform(random) * 200.0) - 100.0);
+        std::vector<double> q, c, sigma, highest(padded_models(count));
+        for (std::size_t i = 0; i < count; ++i) {
+            q.push_back(scale * (uniform(random) - 0.5));
+            const double spread = scale * std::pow(10.0, -3.0 * uniform(random));
+            sigma.push_back(random() % 16 == 0 ? 0.0 : std::min(spread, 1e100));
+            // u = price / sigma from 1e-320 to 1e3, most of them where it matters.
+            const double decades = random() % 4 == 0 ? -320.0 : -6.0;
+            const double u = std::pow(10.0, 3.0 + (decades - 3.0) * uniform(random));
+            c.push_back(random() % 32 == 0 ? 0.0 : u * spread);
+        }
+        const double reached =
+            kernels.screen(q.data(), c.data(), sigma.data(), 1.0, count, highest.data());
+        double best = -1e300;
+        for (std::size_t i = 0; i < count; ++i) {
+            const double value = reservation_value(q[i], sigma[i], c[i]);
+            best = std::max(best, value);
+            wrong += !(highest[i] >= value);
+            if (std::isfinite(value) && sigma[i] > 1e-12 * std::abs(q[i]) && c[i] < sigma[i]) {
+                if (std::isfinite(highest[i])) {
+                    widest = std::max(widest, (highest[i] - value) / sigma[i]);
+                }
+            }
+        }
+        wrong += !(reached <= best);
+    }
+    CHECK_EQUAL(wrong, 0U);
+    CHECK(widest < 2.0 * kStartMargin);
+}
+
 bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+    if (a.empty()) return b.empty();
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
@@ -127,6 +211,15 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
         // Rows may move in the list, but not their numbers.
         kernels.raise_two(best, second, owner, from, 3.0, length);
     }
+    std::vector<double> routed(padded_models(length));
+    std::vector<double> screened(padded_models(length));
+    const kernels::RoutedRow found =
+        kernels.route(from, level.data() + offset, 0.7, length, routed.data());
+    std::vector<double> cost, sigma;
+    for (std::size_t i = 0; i < length; ++i) cost.push_back(std::abs(level[i]));
+    for (std::size_t i = 0; i < length; ++i) sigma.push_back(std::abs(x[i]));
+    const double reached =
+        kernels.screen(from, cost.data(), sigma.data(), 0.7, length, screened.data());
     double norm = 0.0;
     if (padded) {
         kernels.clip_slope(written(), from, x.data(), x.data() + offset, length);
@@ -135,6 +228,10 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     for (const std::vector<double>& row : all) {
         CHECK(std::memcmp(&row.back(), &level.back(), sizeof(double)) == 0);
     }
+    all.push_back(routed);
+    all.push_back(screened);
+    all.push_back(
+        {found.best, found.largest_quality, found.lowest_cost, found.highest_cost, reached});
     all.push_back({kernels.largest(from, length)});
     all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
     if (padded) {
@@ -176,6 +273,8 @@ int main() {
         }
         CHECK_EQUAL(std::string(row.table->name), std::string(row.name));
         literals(*row.table);
+        model_literals(*row.table);
+        screens_truly(*row.table);
         against_baseline(*row.table, baseline);
         std::printf("%s: checked\n", row.name);
     }

@@ -2,6 +2,10 @@
 
 Value and shape faults raise ``ValueError``, faults of type ``TypeError``; the message says what
 was expected, what was given and at which index.
+
+Looking at every number takes as long as deciding does. So `check_problem` notes the large arrays
+whose numbers are still to be looked at, and `check_values` looks: before a backend that trusts
+them, or after one that checks them itself has refused something.
 """
 
 from __future__ import annotations
@@ -9,7 +13,8 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,31 +24,51 @@ from headrace._options import SEARCHES, STRATEGIES, TIES
 from headrace._problem import Bools, Floats, Problem
 from headrace._samples import standard_normal_samples
 
+FLOAT64 = np.dtype(np.float64)
 MAX_MODELS = 4096
 MAX_SAMPLES = 2**16
+MAX_THREADS = 1024
+MAX_NODES = 2**62
 LARGEST = 1e100
 """Magnitudes beyond this could overflow a sum."""
 LARGEST_BYTES = 2**63 - 1
+BLOCK_ENTRIES = 2**18
+"""Arrays are read in blocks of about this many entries: signals are handled between them."""
 
 
-def check_name(what: str, given: object, valid: Iterable[str]) -> str:
+Rule = Callable[[str, Any], None]
+"""Refuses an array by name."""
+
+Unchecked = list[tuple[Rule, str, NDArray[Any]]]
+"""Arrays to be looked at, in the order of the signature and in the shape that the user gave."""
+
+
+def check_values(unchecked: Unchecked) -> None:
+    """Look at the numbers that `check_problem` has left."""
+    for rule, what, array in unchecked:
+        rule(what, array)
+
+
+def check_name(what: str, given: object, valid: Collection[str]) -> str:
     """Return the name if it is valid, else say which are."""
-    names = list(valid)
     if not isinstance(given, str):
-        raise TypeError(f"{what} must be one of {names}, got {given!r}")
-    if given not in names:
-        raise ValueError(f"unknown {what} {given!r}: choose one of {names}")
+        raise TypeError(f"{what} must be one of {list(valid)}, got {given!r}")
+    if given not in valid:
+        raise ValueError(f"unknown {what} {given!r}: choose one of {list(valid)}")
     return given
 
 
 def check_integer(what: str, given: object, lowest: int) -> int:
     """Return an integer not below ``lowest``."""
-    if isinstance(given, (bool, np.bool_)):
+    if type(given) is int:
+        value = given
+    elif isinstance(given, (bool, np.bool_)):
         raise TypeError(f"{what} must be an integer, got {given!r}")
-    try:
-        value = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{what} must be an integer, got {given!r}") from None
+    else:
+        try:
+            value = operator.index(given)  # type: ignore[arg-type]
+        except TypeError:
+            raise TypeError(f"{what} must be an integer, got {given!r}") from None
     if value < lowest:
         raise ValueError(f"{what} must be at least {lowest}, got {value}")
     return value
@@ -58,6 +83,8 @@ def check_flag(what: str, given: object) -> bool:
 
 def as_array(what: str, given: ArrayLike) -> NDArray[np.generic]:
     """Make an array without converting its numbers."""
+    if type(given) is np.ndarray:
+        return given
     if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
         where = tuple(int(i) for i in np.argwhere(np.ma.getmaskarray(given))[0])
         raise ValueError(f"{what} has a masked entry at index {where}: fill it first")
@@ -73,8 +100,15 @@ def check_size(what: str, *factors: int) -> None:
         raise ValueError(f"{what} of shape {factors} is too large to address")
 
 
-def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
-    """Return finite C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
+def shaped_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
+    """Return C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
+    if (
+        type(given) is np.ndarray
+        and given.dtype is FLOAT64
+        and given.flags.carray
+        and given.shape in shapes.values()
+    ):
+        return given  # as most are
     array = as_array(what, given)
     if array.dtype.kind not in "iuf" or not np.can_cast(array.dtype, np.float64, "safe"):
         raise TypeError(
@@ -85,53 +119,101 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
         expected = " or ".join(f"{name} = {shape}" for name, shape in shapes.items())
         raise ValueError(f"{what} must have shape {expected}, got {array.shape}")
     check_size(what, *array.shape)
-    floats: Floats = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
-    refuse_where(what, floats, ~np.isfinite(floats), "must be finite")
-    refuse_where(
-        what, floats, np.abs(floats) > LARGEST, f"must not exceed {LARGEST:g} in magnitude"
-    )
+    floats = as_floats(array)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        refuse_where(what, array, np.abs(floats) >= 2.0**53, "must be exact in float64")
+        inexact = first_where(floats, lambda block: np.abs(block) >= 2.0**53)
+        if inexact is not None:
+            raise value_error(what, "must be exact in float64", array, inexact)
     return floats
 
 
-def refuse_where(
-    what: str, array: NDArray[np.generic], faulty: NDArray[np.bool_], rule: str
-) -> None:
-    """Raise with the first faulty index, if any."""
-    if not faulty.any():
-        return
-    where = tuple(int(i) for i in np.argwhere(faulty)[0])
+def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
+    """Return finite C-contiguous float64 of one of the shapes."""
+    floats = shaped_floats(what, given, shapes)
+    refuse_values(what, floats)
+    return floats
+
+
+def refuse_values(what: str, floats: Floats) -> None:
+    """Refuse numbers that are not finite or too large."""
+    beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
+    if beyond is not None:
+        finite = np.isfinite(floats[beyond])
+        rule = f"not exceed {LARGEST:g} in magnitude" if finite else "be finite"
+        raise value_error(what, f"must {rule}", floats, beyond)
+
+
+def refuse_negative_values(what: str, floats: Floats) -> None:
+    """Refuse numbers that are not finite, too large or negative."""
+    refuse_values(what, floats)
+    negative = first_where(floats, lambda block: block < 0.0)
+    if negative is not None:
+        raise value_error(what, "must not be negative", floats, negative)
+
+
+def as_floats(array: NDArray[np.generic]) -> Floats:
+    """Return aligned C-contiguous float64: the array itself if it is so, else a copy."""
+    if array.dtype == np.float64 and array.flags.c_contiguous and array.flags.aligned:
+        return cast(Floats, array)
+    floats = np.empty(array.shape)
+    source, target = np.atleast_1d(array), np.atleast_1d(floats)
+    rows = max(1, BLOCK_ENTRIES * len(source) // max(1, array.size))
+    for start in range(0, len(source), rows):
+        target[start : start + rows] = source[start : start + rows]
+    return floats
+
+
+def first_where(
+    floats: Floats, faulty: Callable[[Floats], NDArray[np.bool_]]
+) -> tuple[int, ...] | None:
+    """Return the first index of a C-contiguous array where a rule is broken, if any."""
+    flat = floats.reshape(-1)
+    for start in range(0, flat.size, BLOCK_ENTRIES):
+        broken = faulty(flat[start : start + BLOCK_ENTRIES])
+        if broken.any():
+            where = np.unravel_index(start + int(np.argmax(broken)), floats.shape)
+            return tuple(int(i) for i in where)
+    return None
+
+
+def value_error(
+    what: str, rule: str, array: NDArray[np.generic], where: tuple[int, ...]
+) -> ValueError:
+    """Say which rule the entry at an index breaks."""
     at = f" at index {where if len(where) != 1 else where[0]}" if where else ""
-    raise ValueError(f"{what} {rule}, got {array[where]}{at}")
-
-
-def check_not_negative(what: str, floats: Floats) -> Floats:
-    """Refuse negative entries."""
-    refuse_where(what, floats, floats < 0.0, "must not be negative")
-    return floats
+    return ValueError(f"{what} {rule}, got {array[where]}{at}")
 
 
 def check_ran(given: ArrayLike, n: int, k: int) -> Bools:
-    """Return the run models, at least one model left to run in every row."""
+    """Return the run models."""
     array = as_array("ran", given)
     if array.dtype != np.bool_:
         raise TypeError(f"ran must be of dtype bool, got dtype {array.dtype}")
     if array.shape != (n, k):
         raise ValueError(f"ran must have shape (n, k) = {(n, k)}, got {array.shape}")
     ran: Bools = np.ascontiguousarray(array)
-    full = np.flatnonzero(ran.all(axis=1))
-    if len(full):
-        raise ValueError(
-            f"ran: all {k} models have run in row {int(full[0])}, so there is nothing to decide"
-        )
     return ran
+
+
+def refuse_all_run(what: str, ran: Bools) -> None:
+    """Refuse a row in which no model is left to run."""
+    n, k = ran.shape
+    rows = max(1, BLOCK_ENTRIES // k)
+    for start in range(0, n, rows):
+        full = np.flatnonzero(ran[start : start + rows].all(axis=1))
+        if len(full):
+            row = start + int(full[0])
+            raise ValueError(
+                f"{what}: all {k} models have run in row {row}, so there is nothing to decide"
+            )
 
 
 def check_factor(given: ArrayLike, n: int, k: int) -> Floats:
     """Return the lower Cholesky factor of the covariance, shape (n, k, k) or (1, k, k)."""
-    covariance = check_floats("covariance", given, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
-    return lower_cholesky(covariance.reshape(-1, k, k))
+    array = as_array("covariance", given)
+    covariance = check_floats("covariance", array, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
+    dtype: np.dtype[Any] = array.dtype if array.dtype.kind == "f" else covariance.dtype
+    return lower_cholesky(covariance.reshape(-1, k, k), float(np.finfo(dtype).eps))
 
 
 def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: int) -> Floats:
@@ -155,7 +237,7 @@ def check_limits(
 ) -> tuple[int | None, float | None]:
     """Return the limits of an anytime search."""
     if node_limit is not None:
-        node_limit = check_integer("node_limit", node_limit, 1)
+        node_limit = min(check_integer("node_limit", node_limit, 1), MAX_NODES)
     if time_limit is not None:
         time_limit = float(check_floats("time_limit", time_limit, {"()": ()}))
         if time_limit <= 0.0:
@@ -171,13 +253,14 @@ def check_limits(
 def check_threads(n_threads: int | None) -> int:
     """Return the number of threads; None means the CPUs that the process may use."""
     if n_threads is not None:
-        return check_integer("n_threads", n_threads, 1)
+        return min(check_integer("n_threads", n_threads, 1), MAX_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def check_problem(
+    unchecked: Unchecked,
     qualities: ArrayLike,
     costs: ArrayLike,
     lambda_: ArrayLike,
@@ -196,7 +279,11 @@ def check_problem(
     node_limit: int | None,
     time_limit: float | None,
 ) -> Problem:
-    """Check the arguments of :func:`headrace.batch_select`, in the order of its signature."""
+    """Check the arguments of :func:`headrace.batch_select`, in the order of its signature.
+
+    But for the numbers of those that are added to ``unchecked``; `check_values` is due for them
+    before a backend that trusts them, and before a fault of a later argument is raised.
+    """
     shape = as_array("qualities", qualities).shape
     if len(shape) != 2:
         raise ValueError(f"qualities must have shape (n, k), got {shape}")
@@ -204,13 +291,12 @@ def check_problem(
     if k < 1 or k > MAX_MODELS:
         raise ValueError(f"qualities must have 1 to {MAX_MODELS} models (columns), got {k}")
     check_size("qualities", n, k)
-    q = check_floats("qualities", qualities, {"(n, k)": (n, k)})
-    c = check_not_negative(
-        "costs", check_floats("costs", costs, {"(n, k)": (n, k), "(k,)": (k,)})
-    ).reshape(-1, k)
-    price = check_not_negative(
-        "lambda_", check_floats("lambda_", lambda_, {"a number": (), "(n,)": (n,)})
-    ).reshape(-1)
+    q = shaped_floats("qualities", qualities, {"(n, k)": (n, k)})
+    unchecked.append((refuse_values, "qualities", q))
+    c = shaped_floats("costs", costs, {"(n, k)": (n, k), "(k,)": (k,)})
+    unchecked.append((refuse_negative_values, "costs", c))
+    price = shaped_floats("lambda_", lambda_, {"a number": (), "(n,)": (n,)})
+    unchecked.append((refuse_negative_values, "lambda_", price))
 
     rules = STRATEGIES[check_name("strategy", strategy, STRATEGIES)]
     check_name("search", search, SEARCHES)
@@ -223,11 +309,14 @@ def check_problem(
         )
     sd = None
     if sigmas is not None:
-        sd = check_not_negative(
-            "sigmas", check_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
-        ).reshape(-1, k)
+        sd = shaped_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
+        unchecked.append((refuse_negative_values, "sigmas", sd))
+        sd = sd.reshape(-1, k)
     factor = None if covariance is None else check_factor(covariance, n, k)
-    has_run = None if ran is None else check_ran(ran, n, k)
+    has_run = None
+    if ran is not None:
+        has_run = check_ran(ran, n, k)
+        unchecked.append((refuse_all_run, "ran", has_run))
 
     if max_depth is not None:
         max_depth = check_integer("max_depth", max_depth, 1)
@@ -245,8 +334,8 @@ def check_problem(
 
     return Problem(
         qualities=q,
-        costs=c,
-        lambda_=price,
+        costs=c.reshape(-1, k),
+        lambda_=price.reshape(-1),
         sigmas=sd,
         factor=factor,
         ran=has_run,

@@ -19,21 +19,29 @@ def standard_excess(t: float) -> float:
 
 
 def inverse_standard_excess(u: float) -> float:
-    """Solve h(t) = u for t, 0 < u <= 40.
+    """Solve h(t) = u for t, 0 < u <= 40; relative error below 1e-12.
 
-    Newton's method on log h, which is concave and decreasing, so that it converges from any start.
+    A rational approximation, then two steps of Halley's method on log h, each of which cubes the
+    error. The same operations as in ``cpp/src/reservation.cpp``.
     """
     if u < SMALLEST_RATIO:
         u = SMALLEST_RATIO
     log_u = math.log(u)
-    t = -u if u > 0.4 else math.sqrt(-2.0 * log_u)
-    for _ in range(64):
-        value = standard_excess(t)
-        upper_tail = 0.5 * math.erfc(t * 0.7071067811865476)
-        step = (math.log(value) - log_u) * value / upper_tail
-        t += step
-        if abs(step) <= 4e-16 * max(1.0, abs(t)):
-            break
+    w = math.sqrt(2.0 * (1.4 - (log_u if u < 4.0 else math.log(4.0))))
+    above = 0.007669456 + w * (-0.024409731 + w * 0.018674697)
+    above = -0.002648254 + w * (0.011913044 + w * (-0.010051569 + w * above))
+    below = 0.14626452 + w * (-0.02285747 + w * 0.01866581)
+    below = 1.0 + w * (-0.40147757 + w * below)
+    t = above / below - u
+    for _ in range(2):
+        density = 0.3989422804014327 * math.exp(-0.5 * t * t)
+        tail = 0.5 * math.erfc(t * 0.7071067811865476)
+        value = density - t * tail
+        # log h has the derivatives -slope and bend.
+        error = math.log(value) - log_u
+        slope = tail / value
+        bend = density / value - slope * slope
+        t += 2.0 * error * slope / (2.0 * slope * slope - error * bend)
     return t
 
 

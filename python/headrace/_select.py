@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from headrace._backends import pick
-from headrace._check import check_problem, check_threads
+from headrace._check import Unchecked, check_problem, check_threads, check_values
 from headrace._selection import Selection
 
 
@@ -53,8 +53,9 @@ def batch_select(
         Standard deviations (never variances) of the estimates, not negative. Give 0 for a model
         whose answer is known.
     covariance : array-like of shape (k, k) or (n, k, k), optional
-        Covariance of the estimates, symmetric and positive semi-definite; excludes `sigmas`.
-        Without either, E[max] is the max of the estimates.
+        Covariance of the estimates, symmetric and positive semi-definite (singular is fine) up to
+        rounding in its dtype; excludes `sigmas`. Without either, E[max] is the max of the
+        estimates.
     ran : bool array-like of shape (n, k), optional
         Models that have run; their cost is sunk. At least one model of each row has not run.
     strategy : {"cascade_routing", "cascade", "routing", "index"}
@@ -83,8 +84,8 @@ def batch_select(
         Stop the exact search of a query after so many nodes or seconds; the answer is the best
         found, with a true ``upper_bound`` and ``optimal=False``.
     n_threads : int, optional
-        Threads to split the batch over; None means the CPUs that the process may use. The
-        answers do not depend on it.
+        Threads to split the batch over, at most 1,024 of them; None means the CPUs that the process
+        may use. The answers do not depend on it.
     backend : {"cpp", "numba", "reference"}, optional
         None takes ``HEADRACE_BACKEND`` from the environment, else the fastest there is.
         ``HEADRACE_ISA`` forces an instruction set of ``"cpp"``, one of `instruction_sets`.
@@ -108,6 +109,11 @@ def batch_select(
     `sigmas` and `covariance` that serve all queries; other dtypes, strides and sequences are
     copied once. Inputs are never written to.
 
+    A covariance may be asymmetric by max(1e-10, 16 eps) of its largest entry, and its factor L
+    satisfies |C - L L^T| <= max(1e-8, 8 k eps) sqrt(C_ii C_jj) at (i, j), where a variance counts
+    as at least 2 k eps of the largest one. eps is that of the dtype given: a covariance that was
+    computed in float32 is to be given in float32.
+
     The rule is cascade routing (Dekoninck, Baader and Vechev, "A Unified Approach to Routing and
     Cascading for LLMs", ICML 2025); the index is Weitzman's ("Optimal Search for the Best
     Alternative", Econometrica, 1979).
@@ -124,24 +130,33 @@ def batch_select(
     array([[ True,  True, False],
            [False,  True, False]])
     """
-    select = pick(backend)
+    chosen = pick(backend)
     threads = check_threads(n_threads)
-    problem = check_problem(
-        qualities,
-        costs,
-        lambda_,
-        sigmas=sigmas,
-        covariance=covariance,
-        ran=ran,
-        strategy=strategy,
-        search=search,
-        max_depth=max_depth,
-        fixed_order=fixed_order,
-        ties=ties,
-        n_samples=n_samples,
-        seed=seed,
-        samples=samples,
-        node_limit=node_limit,
-        time_limit=time_limit,
-    )
-    return select(problem, threads)
+    unchecked: Unchecked = []
+    try:
+        problem = check_problem(
+            unchecked,
+            qualities,
+            costs,
+            lambda_,
+            sigmas=sigmas,
+            covariance=covariance,
+            ran=ran,
+            strategy=strategy,
+            search=search,
+            max_depth=max_depth,
+            fixed_order=fixed_order,
+            ties=ties,
+            n_samples=n_samples,
+            seed=seed,
+            samples=samples,
+            node_limit=node_limit,
+            time_limit=time_limit,
+        )
+        if not chosen.CHECKS_VALUES:
+            check_values(unchecked)
+        return chosen.select(problem, threads)
+    except (TypeError, ValueError) as error:
+        fault = error
+    check_values(unchecked)  # whose faults come first, and say where
+    raise fault

@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+HUGE_PAGE = 2**21
+"""NumPy asks for pages of so many bytes, where the system has them, for arrays of two or more.
+
+A page fault costs as much as deciding several queries by their estimates alone.
+"""
+
+
+def _room(size: int, dtype: type[Any]) -> NDArray[Any]:
+    """Return an array of numbers that are yet to be written, on huge pages where that is worth it.
+
+    It begins where such a page does; what is allocated around it is never touched.
+    """
+    n_bytes = size * np.dtype(dtype).itemsize
+    if n_bytes < HUGE_PAGE // 4:
+        return np.empty(size, dtype)
+    memory = np.empty(n_bytes + 2 * HUGE_PAGE, np.uint8)
+    start = -memory.ctypes.data % HUGE_PAGE
+    return memory[start : start + n_bytes].view(dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +62,22 @@ class Selection:
     upper_bound: NDArray[np.float64]
     optimal: NDArray[np.bool_]
     nodes: NDArray[np.int64]
+
+    @classmethod
+    def unwritten(cls, n_queries: int, n_models: int) -> Selection:
+        """Return a selection of which a backend writes every number."""
+        numbers = _room(4 * n_queries, np.float64).reshape(4, n_queries)
+        integers = _room(2 * n_queries, np.int64).reshape(2, n_queries)
+        return cls(
+            integers[0],
+            _room(n_queries * n_models, np.bool_).reshape(n_queries, n_models),
+            numbers[0],
+            numbers[1],
+            numbers[2],
+            numbers[3],
+            np.empty(n_queries, np.bool_),
+            integers[1],
+        )
 
     @classmethod
     def empty(cls, n_queries: int, n_models: int) -> Selection:

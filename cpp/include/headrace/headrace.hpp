@@ -27,9 +27,10 @@ struct Execution {
 };
 
 // Decides every query of the batch. The answers do not depend on the execution, but for time_limit.
-// Throws std::invalid_argument (sizes, null arrays, unknown names, HEADRACE_ISA) before any work,
-// std::domain_error where an enumeration would not end, and std::bad_alloc; after any of these the
-// selection may be partly written.
+// Throws std::invalid_argument for sizes, null arrays, unknown names, HEADRACE_ISA, and numbers
+// that are not what the problem's contract says, with their place; std::domain_error where an
+// enumeration would not end; and std::bad_alloc. After any of these the selection may be partly
+// written.
 void batch_select(const Problem& problem, const Selection& selection, const Execution& execution);
 
 }  // namespace headrace

@@ -30,14 +30,18 @@ inline constexpr std::size_t kMaxEnumerated = std::size_t{1} << 20;
 
 inline constexpr std::size_t kMaxModels = 4096;
 
+// Larger magnitudes could overflow a sum.
+inline constexpr double kLargestMagnitude = 1e100;
+
 struct Problem {
     std::size_t n_queries = 0;
     std::size_t n_models = 0;   // 1 to kMaxModels
     std::size_t n_samples = 1;  // 1 where nothing is uncertain
 
-    Rows<double> qualities;           // (n, k), finite
-    Rows<double> costs;               // (n, k), finite, >= 0
-    Rows<double> lambda;              // (n, 1), finite, >= 0: quality for one unit of cost
+    // All numbers are finite and at most kLargestMagnitude in magnitude.
+    Rows<double> qualities;           // (n, k)
+    Rows<double> costs;               // (n, k), >= 0
+    Rows<double> lambda;              // (n, 1), >= 0: quality for one unit of cost
     Rows<double> sigmas;              // (n, k) standard deviations >= 0; optional
     Rows<double> factor;              // (n, k * k) lower Cholesky factors of covariances; optional
     Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional

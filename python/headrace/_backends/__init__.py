@@ -1,16 +1,15 @@
 """The one place that picks a backend.
 
-A backend is a module with ``available() -> str | None`` (None, or why it cannot run) and
-``select(problem, n_threads) -> Selection``; its row below registers it, fastest first.
+A backend is a module as `Backend` says; its row below registers it, fastest first.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import warnings
-from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from headrace._problem import Problem
 from headrace._selection import Selection
@@ -21,7 +20,18 @@ BACKENDS = {
     "reference": "headrace._backends.reference",
 }
 
-Select = Callable[[Problem, int], Selection]
+
+class Backend(Protocol):
+    """What the module of a backend has."""
+
+    CHECKS_VALUES: bool
+    """Whether ``select`` refuses numbers that break the rules of the problem by a ValueError."""
+
+    def available(self) -> str | None:
+        """Say why the backend cannot run; None: it can."""
+
+    def select(self, problem: Problem, n_threads: int) -> Selection:
+        """Decide the batch on at most so many threads."""
 
 
 def backends() -> dict[str, str | None]:
@@ -39,21 +49,21 @@ def backends() -> dict[str, str | None]:
     >>> hr.backends()["reference"] is None
     True
     """
-    return {name: importlib.import_module(module).available() for name, module in BACKENDS.items()}
+    return {name: _backend(name).available() for name in BACKENDS}
 
 
-def pick(name: str | None) -> Select:
-    """Return the ``select`` of a backend by name, of ``HEADRACE_BACKEND``, or of the best."""
+def pick(name: str | None) -> Backend:
+    """Return a backend by name, of ``HEADRACE_BACKEND``, or of the best."""
     name = name if name is not None else os.environ.get("HEADRACE_BACKEND") or None
     if name is not None:
         if name not in BACKENDS:
             raise ValueError(f"unknown backend {name!r}: choose one of {list(BACKENDS)}")
-        reason = _available(name)
+        reason = _backend(name).available()
         if reason is not None:
             here = [other for other, why in backends().items() if why is None]
             raise ValueError(f"backend {name!r} is not available ({reason}); available: {here}")
-        return _select(name)
-    best = next(name for name in BACKENDS if _available(name) is None)
+        return _backend(name)
+    best = next(name for name in BACKENDS if _backend(name).available() is None)
     if best == "reference":
         warnings.warn(
             "neither the compiled extension nor numba is available, so the slow reference backend "
@@ -61,12 +71,9 @@ def pick(name: str | None) -> Select:
             RuntimeWarning,
             stacklevel=3,
         )
-    return _select(best)
+    return _backend(best)
 
 
-def _available(name: str) -> str | None:
-    return cast("str | None", importlib.import_module(BACKENDS[name]).available())
-
-
-def _select(name: str) -> Select:
-    return cast(Select, importlib.import_module(BACKENDS[name]).select)
+@functools.cache
+def _backend(name: str) -> Backend:
+    return cast(Backend, importlib.import_module(BACKENDS[name]))

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from headrace._backends._numba_compile import compiled, compiled_once
-from headrace._backends._numba_query import Answer, Batch, best_of_run, load, make_buffers
-from headrace._backends._numba_samples import copy_to, raise_to, total
+from headrace._backends._numba_query import (
+    Answer,
+    Batch,
+    best_of_ran,
+    draw,
+    load,
+    make_buffers,
+)
+from headrace._backends._numba_samples import copy_to, padded_length, raise_to, total
 from headrace._backends._numba_shortlist import add_option, make_shortlist, write_option
 from headrace._problem import Floats
 
@@ -18,13 +25,14 @@ def decide_cascade(batch: Batch, answer: Answer, begin: int, end: int) -> None:
     options = make_shortlist(batch)
     added = np.zeros(len(options.values), np.int64)
     prices = np.empty(len(added))
-    best = np.zeros(buffers.draws.shape[1])
+    best = np.zeros(padded_length(batch.samples.shape[1]))
+    draws = np.zeros(len(best))
     for row in range(begin, end):
         if batch.stop[0]:
             return
         query = load(batch, row, buffers)
         count = 0
-        best_of_run(query, best)
+        best_of_ran(query, best, draws)
         if len(query.ran) > 0:
             quality = total(best) / query.n_samples
             count = add_option(options, count, quality, quality, 0.0, 0)
@@ -34,10 +42,11 @@ def decide_cascade(batch: Batch, answer: Answer, begin: int, end: int) -> None:
             if n_ran < len(query.ran) and query.ran[n_ran] == i:
                 n_ran += 1
             else:
+                draw(query, i, draws)
                 if len(query.ran) == 0 and n_added == 0:
-                    copy_to(best, query.draws[i])
+                    copy_to(best, draws)
                 else:
-                    raise_to(best, query.draws[i])
+                    raise_to(best, draws)
                 added[n_added] = i
                 insert_sorted(prices, n_added, query.costs[i])
                 n_added += 1

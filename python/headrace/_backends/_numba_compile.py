@@ -11,14 +11,18 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+WITHOUT_WRAPPERS: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Calls from Python and from C would take as long to compile as the functions themselves."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function that compiled functions call."""
-    return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
+    """Compile a function that compiled functions call, and no one else."""
+    return cast(Function, numba.njit(error_model="numpy", **WITHOUT_WRAPPERS)(function))
 
 
 def compiled_once(function: Function) -> Function:
@@ -26,7 +30,12 @@ def compiled_once(function: Function) -> Function:
     try:
         return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     except RuntimeError:  # no directory that may be written
-        return compiled(function)
+        return cast(Function, numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def generated(function: Callable[..., Any]) -> Callable[..., float]:
+    """Make a function of numbers, for compiled functions, from one that writes its code."""
+    return cast(Callable[..., float], intrinsic(function))
 
 
 def stamp_of(modules: list[ModuleType]) -> NDArray[Any]:

@@ -1,18 +1,17 @@
 """Exact search: branch and bound with a certificate.
 
-On common samples the best supermodel is an uncapacitated facility location: models are facilities
-whose opening costs are their prices, samples are clients. For any level w per sample,
+A greedy set comes first, then the dual bound of facility location at the levels of complementary
+slackness. It excludes most models at once; the others make the pool. There the levels improve by
+subgradient steps, models are excluded and included by their reduced gains and by Lemma 1 of the
+cascade-routing paper applied to every member, and the search branches on what is left.
 
-    mean(w) + sum over the (at most `slots`) largest of [mean((x_i - w)+) - price_i]+
+Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as long
+as there are few. Where there are many, the pass goes on to find the best tradeoff alone, and a
+second one looks for the set that wins the tie. Bounds are compared with an allowance for rounding,
+and every set that counts is evaluated as the contract says, so that the choice is that of
+enumeration.
 
-bounds the tradeoff of every set of free models (Erlenkotter, 1978); where models are included
-already, w must not be below their best draws. The search improves w by subgradient steps of
-Polyak's length, excludes models by their reduced cost and by Lemma 1 of the cascade-routing paper
-applied to every member, and branches on what is left.
-
-It runs twice. First for the best tradeoff; then, "settling", for the winner of the tie. Bounds are
-compared with an allowance for rounding, and every set that counts is evaluated as the contract
-says, so that the choice is that of enumeration.
+The functions have the names of ``cpp/src/exact.cpp``, where they can be read beside these.
 """
 
 from __future__ import annotations
@@ -21,701 +20,850 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from headrace._backends._numba_best_two import BestTwo, fill_losses, hold, least_marginal
 from headrace._backends._numba_compile import compiled, compiled_once
+from headrace._backends._numba_construct import (
+    Construction,
+    candidate_gains,
+    greedy_set,
+    improve_set,
+)
+from headrace._backends._numba_descent import PACE, Descent, forget, move, note, start_descent
+from headrace._backends._numba_dual import (
+    BOUND,
+    bound_with,
+    bound_without,
+    counts,
+    set_bound,
+    slack_levels,
+)
+from headrace._backends._numba_pool import (
+    Pool,
+    cost_of,
+    fill_pool,
+    make_pool,
+    models_of,
+    sort_places,
+)
 from headrace._backends._numba_query import (
     Answer,
     Batch,
     Integers,
     Query,
+    best_of_ran,
+    late,
     load,
     make_buffers,
-    rounding_allowance,
     write,
 )
-from headrace._backends._numba_samples import copy_to, lower_to, mean_excess, raise_to, total
-from headrace._backends._numba_sets import (
-    Ground,
-    ground_of,
-    make_ground_buffers,
-    models_of,
-    wins_tie,
+from headrace._backends._numba_samples import (
+    at_least,
+    copy_to,
+    count_above,
+    fill,
+    lower_to,
+    mean_excess,
+    padded_length,
+    raise_to,
+    total,
 )
-from headrace._problem import TIE_TOLERANCE, Bools, Floats
+from headrace._backends._numba_shortlist import wins_tie
+from headrace._backends._numba_tied_sets import (
+    TiedSets,
+    add_tied,
+    drop_tied_below,
+    make_tied_sets,
+)
+from headrace._problem import TIE_TOLERANCE, Floats
 
 ROOT_STEPS = 40
-CHILD_STEPS = 12
-PATIENCE = 4
-"""Steps without progress before they are halved."""
+CHILD_STEPS = 4
+MEMORY = 0.8
+"""Of the share of steps in which a model paid."""
+
+ALL_TIED = 0
+"""Goal: every set that ties with the best."""
+BEST = 1
+"""Goal: one set of the best tradeoff."""
+TIE = 2
+"""Goal: the set that wins the tie with the best tradeoff, which is known."""
 
 STATE = np.dtype(
     [
-        ("settling", np.int64),  # whether the second search is on
-        ("restart", np.int64),  # a better tradeoff turned up while the tie was settled
-        ("cut", np.int64),  # a limit was reached
+        ("goal", np.int64),
         ("nodes", np.int64),
-        ("depth", np.int64),  # of the node in work, and the number of models included
-        ("deadline", np.float64),
+        ("depth", np.int64),  # of the node in work
+        ("n_included", np.int64),
+        ("n_undominated", np.int64),
+        ("n_tied", np.int64),
+        ("improved", np.bool_),  # the root's set has been
+        ("moved", np.bool_),  # a better tradeoff turned up while the tie was settled
+        ("cut", np.bool_),  # a limit was reached
+        ("any_ran", np.bool_),
         ("allowance", np.float64),  # of rounding
-        ("lowest", np.float64),  # no useful level is below
+        ("lowest", np.float64),  # no draw and no useful level is below
+        ("first_bound", np.float64),
         # The choice so far.
         ("tradeoff", np.float64),  # the best, which the choice ties with
         ("quality", np.float64),
         ("cost", np.float64),
         ("n_added", np.int64),
-        # Of the level in work.
-        ("least_paying", np.float64),  # reduced cost of the last model that fits; 0: there is room
-        ("unrestricted", np.float64),  # bound of all sets, the empty one included
-        ("only", np.int64),  # the model of the bound where one must run but none pays, else -1
+        ("upper_bound", np.float64),
     ]
 )
 
 
+# Rows of ``Search.rows``.
+RAN, LEVEL, FLOOR, TOP, SLOPE, BEST_SLOPE, DIRECTION, BEST_DRAWS, SECOND, OWNER, DRAWS = range(11)
+# Rows of ``Search.numbers``.
+FREQUENCY, GAINS, PAYING, LOSSES = range(4)
+# Rows of ``Search.lists``.
+ADDED, UNDOMINATED, INCLUDED, CHOSEN, ORDERED, MODELS = range(6)
+
+
 class Search(NamedTuple):
-    """What the search of a query works with."""
+    """What the search of a query works with: few arrays, for the sake of the compiler."""
 
-    state: Any
+    states: Any
     """One record of ``STATE``."""
-    added: Integers
-    """The models of the choice so far, ascending."""
-    included: Integers
-    chosen: Integers
-    ordered: Integers
-    models: Integers
-    # Of the level in work.
-    level: Floats
-    top: Floats
-    slope: Floats
-    gap: Floats
-    reduced: Floats
-    paying: Floats
-    # Of the set in work.
-    best: Floats
-    second: Floats
-    owner: Integers
-    loss: Floats
+    bounds: Any
+    """One record of ``BOUND``: of the levels in work."""
+    paces: Any
+    """One record of ``PACE``: of the descent in work."""
+    rows: Floats
+    """By sample.
 
+    - RAN: best draws of what has run.
+    - LEVEL, FLOOR, TOP: the levels in work, between what is included and the best draws of all
+      models that were free at the root; SLOPE, BEST_SLOPE, DIRECTION: of their descent.
+    - BEST_DRAWS, SECOND, OWNER: of the set in work.
+    - DRAWS: of one model.
+    """
+    numbers: Floats
+    """By model.
 
-class Path(NamedTuple):
-    """The nodes from the root to the one in work: one row each."""
-
+    - FREQUENCY: of each model of the pool, how often its bound counted it.
+    - GAINS, PAYING: of each free model; PAYING is out of order.
+    - LOSSES: of the set in work.
+    """
+    lists: Integers
+    """ADDED: the models of the choice so far, ascending; the others are places in the pool."""
+    served: Integers
+    tied: TiedSets
+    # The nodes from the root to the one in work, one row each.
+    nodes: Any
+    """Records of ``NODE``."""
     best: Floats
     """Best draws of what has run or is included."""
     level: Floats
     """Level of the best bound found."""
     free: Integers
     """Models that are neither included nor excluded; the first ``n_free`` count."""
-    n_free: Integers
-    bound: Floats
-    """Of every set below the node that is still open."""
-    paid: Floats
-    """Price of what is included."""
-    opened: Bools
+
+
+NODE = np.dtype(
+    [
+        ("n_free", np.int64),
+        ("n_included", np.int64),
+        ("bound", np.float64),  # of every set below the node that is still open
+        ("paid", np.float64),  # sum of prices over the included, in any order
+        ("opened", np.bool_),
+    ]
+)
 
 
 @compiled
-def make_search(m: int, length: int) -> Search:
-    """Make room for one search at a time."""
+def make_search(k: int, length: int) -> Search:
+    """Make room for one search at a time; what no search reaches is never touched."""
     return Search(
         np.zeros(1, STATE),
-        np.empty(m, np.int64),
-        np.empty(m, np.int64),
-        np.empty(m, np.int64),
-        np.empty(m, np.int64),
-        np.empty(m, np.int64),
-        np.zeros(length),
-        np.zeros(length),
-        np.zeros(length),
-        np.zeros(length),
-        np.empty(m),
-        np.empty(m),
-        np.zeros(length),
-        np.zeros(length),
-        np.empty(length, np.int64),
-        np.empty(m),
+        np.zeros(1, BOUND),
+        np.zeros(1, PACE),
+        np.zeros((11, length)),
+        np.zeros((4, k)),
+        np.zeros((6, k), np.int64),
+        np.zeros(length, np.int64),
+        make_tied_sets(k),
+        np.zeros(k + 1, NODE),
+        np.empty((k + 1, length)),
+        np.empty((k + 1, length)),
+        np.empty((k + 1, k), np.int64),
     )
 
 
 @compiled
-def make_path(size: int, m: int, length: int) -> Path:
-    """Make room for so many nodes."""
-    return Path(
-        np.zeros((size, length)),
-        np.zeros((size, length)),
-        np.empty((size, m), np.int64),
-        np.zeros(size, np.int64),
-        np.zeros(size),
-        np.zeros(size),
-        np.zeros(size, np.bool_),
-    )
+def two_of(search: Search) -> BestTwo:
+    """Name the rows of the set in work."""
+    rows = search.rows
+    return BestTwo(rows[BEST_DRAWS], rows[SECOND], rows[OWNER], search.numbers[LOSSES])
 
 
 @compiled
-def longer(path: Path) -> Path:
-    """Copy to twice the room."""
-    size, m = path.free.shape
-    copy = make_path(2 * size, m, path.best.shape[1])
-    copy.best[:size] = path.best
-    copy.level[:size] = path.level
-    copy.free[:size] = path.free
-    copy.n_free[:size] = path.n_free
-    copy.bound[:size] = path.bound
-    copy.paid[:size] = path.paid
-    copy.opened[:size] = path.opened
-    return copy
+def descent_of(search: Search) -> Descent:
+    """Name the rows of the descent in work."""
+    rows = search.rows
+    return Descent(search.paces, rows[SLOPE], rows[BEST_SLOPE], rows[DIRECTION])
+
+
+@compiled
+def construction_of(search: Search) -> Construction:
+    """Name the room for a construction."""
+    rows = search.rows
+    return Construction(search.numbers[GAINS], search.lists[ORDERED], rows[LEVEL], rows[DRAWS])
 
 
 @compiled_once
 def decide_exact(batch: Batch, answer: Answer, begin: int, end: int) -> None:
     """Search for the best supermodel of each row."""
     buffers = make_buffers(batch)
-    k, length = buffers.draws.shape
-    ground_buffers = make_ground_buffers(batch, length)
+    k, n_samples = batch.samples.shape
+    length = padded_length(n_samples)
+    room = make_pool(k, length)
     search = make_search(k, length)
-    path = make_path(min(k + 1, 8), k, length)
     for row in range(begin, end):
         if batch.stop[0]:
             return
         query = load(batch, row, buffers)
-        ground = ground_of(batch, query, ground_buffers)
-        state = search.state[0]
-        start(batch, query, ground, search)
-        n_chosen = construct(batch, ground, search)
-        start_levels(ground, search, search.chosen[:n_chosen], path.level[0])
-        proven, path = run(batch, ground, search, path)
-        upper_bound = state.tradeoff + state.allowance if proven else open_bound(search, path)
-        state.settling = 1
-        state.restart = 1
-        while proven and state.restart == 1:
-            state.restart = 0
-            proven, path = run(batch, ground, search, path)
-            upper_bound = max(upper_bound, state.tradeoff + state.allowance)
-        write(
-            batch,
-            query,
-            answer,
-            row,
-            search.added[: state.n_added],
-            state.quality,
-            state.cost,
-            upper_bound + state.allowance,
-            batch.fixed_order,
-        )
+        proven = decide(query, room, search)
+        state = search.states[0]
+        added = search.lists[ADDED, : state.n_added]
+        bound = state.upper_bound + query.allowance
+        in_order = batch.fixed_order
+        write(batch, query, answer, row, added, state.quality, state.cost, bound, in_order)
         answer.optimal[row] = proven
         answer.nodes[row] = state.nodes
 
 
 @compiled
-def start(batch: Batch, query: Query, ground: Ground, search: Search) -> None:
-    """Set the state before the first search."""
-    state = search.state[0]
-    state.settling = 0
-    state.cut = 0
+def decide(query: Query, room: Pool, search: Search) -> bool:
+    """Decide a query; return whether the choice is proven."""
+    state = search.states[0]
+    start(query, search)
+    if query.max_new == 0:
+        state.quality = total(search.rows[RAN]) / query.n_samples
+        state.upper_bound = state.quality
+        return True
+    state.goal = BEST if coarse(state) else ALL_TIED
+    pool = gather(query, room, search)
+    proven = run(query, pool, search)
+    state.upper_bound = state.tradeoff + state.allowance if proven else open_bound(search)
+    all_tied = state.goal == ALL_TIED
+    choose(query, search)
+    if all_tied:
+        return proven
+    state.goal = TIE
+    state.moved = True
+    while proven and state.moved:
+        state.moved = False
+        proven = run(query, pool, search)
+        if proven:
+            state.upper_bound = max(state.upper_bound, state.tradeoff + state.allowance)
+    return proven
+
+
+@compiled
+def start(query: Query, search: Search) -> None:
+    """Set the state before the first pass."""
+    state = search.states[0]
+    best_of_ran(query, search.rows[RAN], search.rows[DRAWS])
+    state.any_ran = len(query.ran) > 0
+    state.allowance = query.allowance
+    state.lowest = -query.largest
+    state.n_tied = 0
+    state.n_included = 0
     state.nodes = 0
-    state.deadline = batch.clock[0] + batch.time_limit
-    state.allowance = rounding_allowance(query)
+    state.cut = False
+    state.improved = False
     state.tradeoff = -np.inf
     state.n_added = 0
-    lowest = np.inf
-    m = len(ground.order)
-    for j in range(m):
-        for s in range(ground.n_samples):
-            lowest = min(lowest, ground.draws[j, s])
-    state.lowest = lowest - ground.prices[m - 1] if m > 0 else lowest
+    state.cost = 0.0
 
 
 @compiled
-def cost_of(ground: Ground, places: Integers, ordered: Integers) -> float:
-    """Add up costs from the cheapest up; leaves the places in order."""
-    count = len(places)
-    for place in range(count):
-        ordered[place] = places[place]
-    ordered[:count].sort()
-    cost = 0.0
-    for place in range(count):
-        cost += ground.costs[ordered[place]]
-    return cost
+def nothing_yet(state: Any) -> bool:
+    """Whether nothing has run and nothing is included."""
+    return bool(state.n_included == 0 and not state.any_ran)
+
+
+# Sets that count.
 
 
 @compiled
-def evaluate(ground: Ground, search: Search, places: Integers, best: Floats) -> None:
-    """Evaluate what has run with more models, whose best draws are given; keep what wins."""
-    state = search.state[0]
-    cost = cost_of(ground, places, search.ordered)
-    quality = total(best) / ground.n_samples
-    tradeoff = quality - ground.lambda_ * cost
-    if tradeoff > state.tradeoff:
-        state.tradeoff = tradeoff
-        state.restart = 1  # where the tie is settled, by less than the allowance: it has moved
-    elif state.settling == 0 or not tradeoff >= state.tradeoff - TIE_TOLERANCE:
+def evaluate(query: Query, pool: Pool, search: Search, places: Integers, best: Floats) -> None:
+    """Evaluate what has run with more models, whose best draws are given, as the contract says."""
+    state = search.states[0]
+    cost = cost_of(pool, places, search.lists[ORDERED])
+    quality = total(best) / query.n_samples
+    tradeoff = quality - query.lambda_ * cost
+    if tradeoff < state.tradeoff - TIE_TOLERANCE:
         return
-    else:
-        models = models_of(ground, places, search.models)
-        added = search.added[: state.n_added]
-        if not wins_tie(cost, models, state.cost, added, ground.dearest):
-            return
-    models_of(ground, places, search.added)
-    state.n_added = len(places)
+    better = tradeoff > state.tradeoff
+    if state.goal == BEST and not better:
+        return
+    models = models_of(pool, places, search.lists[MODELS])
+    if better:
+        state.tradeoff = tradeoff
+        state.moved = True  # where the tie is settled, by less than the allowance
+        accept(search, models, quality, cost)
+    elif state.goal == TIE and wins_choice(query, search, models, cost):
+        accept(search, models, quality, cost)
+    if state.goal == ALL_TIED:
+        if better:
+            state.n_tied = drop_tied_below(search.tied, state.n_tied, tradeoff - TIE_TOLERANCE)
+        count = add_tied(search.tied, state.n_tied, tradeoff, quality, cost, models)
+        if count < 0:
+            state.goal = BEST
+        else:
+            state.n_tied = count
+
+
+@compiled
+def wins_choice(query: Query, search: Search, models: Integers, cost: float) -> bool:
+    """Whether a set wins the tie against the choice so far."""
+    state = search.states[0]
+    added = search.lists[ADDED, : state.n_added]
+    return wins_tie(cost, models, state.cost, added, query.dearest)
+
+
+@compiled
+def accept(search: Search, models: Integers, quality: float, cost: float) -> None:
+    """Make a set the choice so far."""
+    state = search.states[0]
+    state.n_added = len(models)
+    for place in range(len(models)):
+        search.lists[ADDED, place] = models[place]
     state.quality = quality
     state.cost = cost
 
 
 @compiled
-def construct(batch: Batch, ground: Ground, search: Search) -> int:
-    """Fill in a first set, ``search.chosen``, and return its size.
+def choose(query: Query, search: Search) -> None:
+    """Take the winner among the best set and those that are known to tie with it."""
+    state, tied = search.states[0], search.tied
+    for i in range(drop_tied_below(tied, state.n_tied, state.tradeoff - TIE_TOLERANCE)):
+        entry = tied.entries[i]
+        models = tied.models[i, : entry.size]
+        if wins_choice(query, search, models, entry.cost):
+            accept(search, models, entry.quality, entry.cost)
 
-    Adds the model of the highest gain while there is one, then drops what became redundant.
-    """
-    chosen, best = search.chosen, search.best
-    count = 0
-    copy_to(best, ground.best_run)
-    if ground.any_ran:
-        evaluate(ground, search, chosen[:0], best)
-    while count < ground.max_new and not (count > 0 and limit_reached(batch, search)):
-        first = count == 0 and not ground.any_ran
-        most = -np.inf if first else 0.0
-        pick = -1
-        for j in range(len(ground.order)):
-            if first:
-                quality = total(ground.draws[j]) / ground.n_samples
-            else:
-                quality = mean_excess(ground.draws[j], best, ground.n_samples, search.gap)
-            if quality - ground.prices[j] > most:
-                most = quality - ground.prices[j]
-                pick = j
-        if pick < 0:
-            break
-        chosen[count] = pick
-        count += 1
-        if first:
-            copy_to(best, ground.draws[pick])
-        else:
-            raise_to(best, ground.draws[pick])
-        evaluate(ground, search, chosen[:count], best)
-    while count > (0 if ground.any_ran else 1) and not batch.stop[0]:
-        best_and_second(ground, search, chosen[:count])
-        worst = least_marginal(ground, search, chosen[:count])
-        if search.loss[worst] - ground.prices[chosen[worst]] >= 0.0:
-            break
+
+# The pool.
+
+
+@compiled
+def gather(query: Query, room: Pool, search: Search) -> Pool:
+    """Make a first set, the levels that it suggests, and the pool that their bound leaves."""
+    state, dual, two = search.states[0], search.bounds[0], two_of(search)
+    chosen, survivors = search.lists[CHOSEN], search.lists[MODELS]
+    level, gains = search.level[0], search.numbers[GAINS]
+    any_ran = state.any_ran
+    n_chosen = greedy_set(query, search.rows[RAN], construction_of(search), survivors)
+    pool = fill_pool(query, survivors[:n_chosen], room)
+    for j in range(n_chosen):
+        chosen[j] = j
+    n_chosen = drop_redundant(pool, search, n_chosen)
+    if any_ran:
+        evaluate(query, pool, search, chosen[:0], search.rows[RAN])
+    if n_chosen > 0:
+        evaluate(query, pool, search, chosen[:n_chosen], two.best)
+    slack_levels(two, pool, chosen[:n_chosen], level, search.served)
+
+    count = len(query.candidates)
+    candidate_gains(query, level, search.rows[DRAWS], gains)
+    set_dual(search, total(level) / query.n_samples, count, query.max_new, not any_ran)
+    state.first_bound = dual.total
+    n_survivors = 0
+    for c in range(count):
+        if not cannot_tie(state, bound_with(dual, gains[c])):
+            survivors[n_survivors] = query.candidates[c]
+            n_survivors += 1
+    for j in range(n_survivors):
+        search.lists[UNDOMINATED, j] = j
+    state.n_undominated = n_survivors
+    return fill_pool(query, survivors[:n_survivors], room)
+
+
+@compiled
+def set_dual(search: Search, base: float, count: int, slots: int, needs_one: bool) -> None:
+    """Add up the bound of so many gains."""
+    numbers = search.numbers
+    gains = numbers[GAINS, :count]
+    set_bound(
+        search.bounds[0], base, gains, slots, needs_one, numbers[PAYING], search.lists[ORDERED]
+    )
+
+
+@compiled
+def hold_set(pool: Pool, search: Search, places: Integers) -> None:
+    """Hold what has run with more models in ``two``."""
+    state = search.states[0]
+    hold(two_of(search), pool, places, search.rows[RAN], state.any_ran, state.lowest)
+
+
+@compiled
+def drop_redundant(pool: Pool, search: Search, count: int) -> int:
+    """Drop from ``chosen`` what gains by going, the most first; leave the rest in ``two``."""
+    chosen, two = search.lists[CHOSEN], two_of(search)
+    least = 0 if search.states[0].any_ran else 1
+    while True:
+        hold_set(pool, search, chosen[:count])
+        if count <= least:
+            return count
+        worst = least_marginal(two, pool, chosen[:count])
+        if two.losses[worst] >= pool.prices[chosen[worst]]:
+            return count
         count -= 1
         for place in range(worst, count):
             chosen[place] = chosen[place + 1]
-        best_and_second(ground, search, chosen[:count])
-        evaluate(ground, search, chosen[:count], best)
-    return count
+
+
+# The search.
 
 
 @compiled
-def best_and_second(ground: Ground, search: Search, places: Integers) -> None:
-    """Fill in ``best`` and ``second``: the best draws of a set, with and without the best model.
-
-    ``owner`` is the place of that model in the set (-1: it has run), and ``loss`` what the set
-    loses without each.
-    """
-    best, second, owner, loss = search.best, search.second, search.owner, search.loss
-    count = len(places)
-    for s in range(ground.n_samples):
-        best[s] = ground.best_run[s] if ground.any_ran else -np.inf
-        second[s] = -np.inf
-        owner[s] = -1
-    for place in range(count):
-        x = ground.draws[places[place]]
-        for s in range(ground.n_samples):
-            if x[s] > best[s]:
-                second[s] = best[s]
-                best[s] = x[s]
-                owner[s] = place
-            elif x[s] > second[s]:
-                second[s] = x[s]
-    for place in range(count):
-        loss[place] = 0.0
-    for s in range(ground.n_samples):
-        if owner[s] >= 0:
-            loss[owner[s]] += best[s] - second[s]
-    for place in range(count):
-        loss[place] /= ground.n_samples
-
-
-@compiled
-def least_marginal(ground: Ground, search: Search, places: Integers) -> int:
-    """Find the place of the model that the set misses least."""
-    worst = 0
-    least = np.inf
-    for place in range(len(places)):
-        marginal = search.loss[place] - ground.prices[places[place]]
-        if marginal < least:
-            least = marginal
-            worst = place
-    return worst
-
-
-@compiled
-def start_levels(ground: Ground, search: Search, places: Integers, level: Floats) -> None:
-    """Fill in levels by complementary slackness.
-
-    Each model of the first set is paid for exactly by the samples that it serves, all lowered to a
-    common level but not below their second best.
-    """
-    best_and_second(ground, search, places)
-    best, second, owner = search.best, search.second, search.owner
-    for s in range(ground.n_samples):
-        level[s] = best[s]
-    for place in range(len(places)):
-        price = ground.prices[places[place]]
-        low = search.state[0].lowest
-        high = -np.inf
-        for s in range(ground.n_samples):
-            if owner[s] == place:
-                high = max(high, best[s])
-        for _ in range(20):
-            if not low < high:
-                break
-            middle = 0.5 * (low + high)
-            payment = 0.0
-            for s in range(ground.n_samples):
-                if owner[s] == place:
-                    payment += best[s] - max(second[s], min(best[s], middle))
-            if payment / ground.n_samples > price:
-                low = middle
-            else:
-                high = middle
-        for s in range(ground.n_samples):
-            if owner[s] == place:
-                level[s] = max(second[s], min(best[s], high))
-
-
-@compiled
-def run(batch: Batch, ground: Ground, search: Search, path: Path) -> tuple[bool, Path]:
+def run(query: Query, pool: Pool, search: Search) -> bool:
     """Search depth first; return whether it came to its end within the limits."""
-    state = search.state[0]
-    m = len(ground.order)
-    copy_to(path.best[0], ground.best_run)
-    for j in range(m):
-        path.free[0, j] = j
-    path.n_free[0] = m
-    path.bound[0] = np.inf
-    path.paid[0] = 0.0
-    path.opened[0] = False
+    state = search.states[0]
+    root = search.nodes[0]
+    state.n_included = 0
     state.depth = 0
+    copy_to(search.best[0], search.rows[RAN])
+    for f in range(state.n_undominated):
+        search.free[0, f] = search.lists[UNDOMINATED, f]
+    root.n_free = state.n_undominated
+    root.bound = state.first_bound
+    root.paid = 0.0
+    root.n_included = 0
+    root.opened = False
+    fill(search.numbers[FREQUENCY], 0.0)
     while True:
-        is_open = enter(ground, search, path) and improve_bound(batch, ground, search, path)
-        if state.cut == 1:
-            return False, path
-        if is_open and path.n_free[state.depth] > 0:
-            if state.depth + 1 == len(path.bound):
-                path = longer(path)
-            descend(ground, search, path)
+        live = enter(query, pool, search) and improve_bound(query, pool, search)
+        if state.cut:
+            return False
+        if live and state.depth == 0 and not state.improved:
+            improve(query, pool, search)
+        elif live:
+            descend(pool, search)
         elif state.depth == 0:
-            return True, path
+            return True
         else:
             state.depth -= 1
+            state.n_included = search.nodes[state.depth].n_included
 
 
 @compiled
-def open_bound(search: Search, path: Path) -> float:
+def open_bound(search: Search) -> float:
     """Bound all that is open when a limit ends the search."""
-    state = search.state[0]
-    highest = state.tradeoff
+    state = search.states[0]
+    bound = state.tradeoff
     for depth in range(state.depth + 1):
-        if path.bound[depth] < np.inf:
-            highest = max(highest, path.bound[depth])
-    return float(highest + state.allowance)
+        bound = max(bound, search.nodes[depth].bound)
+    return float(bound + state.allowance)
 
 
 @compiled
-def enter(ground: Ground, search: Search, path: Path) -> bool:
+def enter(query: Query, pool: Pool, search: Search) -> bool:
     """On the first visit, evaluate the included set; False where no set above it can count."""
-    depth = search.state[0].depth
-    if path.opened[depth]:
+    state = search.states[0]
+    node = search.nodes[state.depth]
+    if node.opened:
         return True
-    path.opened[depth] = True
-    if depth == 0 and not ground.any_ran:
-        return True
-    best = path.best[depth]
-    evaluate(ground, search, search.included[:depth], best)
-    if depth == ground.max_new:
+    node.opened = True
+    return nothing_yet(state) or settle_included(query, pool, search)
+
+
+@compiled
+def settle_included(query: Query, pool: Pool, search: Search) -> bool:
+    """After a change of what is included: False where no set above it can count.
+
+    Else drops the free models that cannot gain any more.
+    """
+    state = search.states[0]
+    node = search.nodes[state.depth]
+    included = search.lists[INCLUDED, : state.n_included]
+    best = search.best[state.depth]
+    free = search.free[state.depth]
+    if len(included) > query.max_new:
         return False
-    if search.state[0].settling == 1 and hopeless_key(ground, search, path):
+    evaluate(query, pool, search, included, best)
+    if len(included) == query.max_new:
         return False
-    if not members_pay(ground, search):
+    if state.goal == TIE and hopeless_key(query, pool, search):
         return False
-    free = path.free[depth]
-    count = 0
-    for j in free[: path.n_free[depth]]:
-        excess = mean_excess(ground.draws[j], best, ground.n_samples, search.gap)
-        if may_gain(search, excess - ground.prices[j]):
-            free[count] = j
-            count += 1
-    path.n_free[depth] = count
+    if not members_pay(pool, search):
+        return False
+    kept = 0
+    for j in free[: node.n_free]:
+        gain = mean_excess(pool.draws[j], best, pool.n_samples) - pool.prices[j]
+        if may_gain(state, gain):
+            free[kept] = j
+            kept += 1
+    node.n_free = kept
     return True
 
 
 @compiled
-def may_gain(search: Search, gain: float) -> bool:
+def may_gain(state: Any, gain: float) -> bool:
     """Whether a set that counts may hold a model of this marginal gain.
 
-    By submodularity the model gains no more in a larger set, and without it that set would be no
-    worse.
+    By submodularity the model never gains more in a larger set, and without it that set would be
+    no worse.
     """
-    state = search.state[0]
-    if state.settling == 1:
+    if state.goal != BEST:
         return bool(gain + state.allowance >= -TIE_TOLERANCE)
-    if coarse(state.allowance):
+    if coarse(state):
         return bool(gain + state.allowance >= 0.0)
     return gain > 0.0
 
 
 @compiled
-def coarse(allowance: float) -> bool:
+def members_pay(pool: Pool, search: Search) -> bool:
+    """Lemma 1 on every member."""
+    state = search.states[0]
+    included = search.lists[INCLUDED, : state.n_included]
+    if len(included) <= (0 if state.any_ran else 1):
+        return True
+    hold_set(pool, search, included)
+    two = two_of(search)
+    worst = least_marginal(two, pool, included)
+    return may_gain(state, two.losses[worst] - pool.prices[included[worst]])
+
+
+@compiled
+def hopeless_key(query: Query, pool: Pool, search: Search) -> bool:
+    """Whether no set above the included one can win the tie against the choice so far."""
+    state = search.states[0]
+    included = search.lists[INCLUDED, : state.n_included]
+    best = search.best[state.depth]
+    free = search.free[state.depth, : search.nodes[state.depth].n_free]
+    if not query.dearest:
+        # Sets above cost no less and have more models.
+        cost = cost_of(pool, included, search.lists[ORDERED])
+        tradeoff = total(best) / query.n_samples - query.lambda_ * cost
+        if tradeoff >= state.tradeoff - TIE_TOLERANCE:
+            return True
+        if cost != state.cost:
+            return bool(cost > state.cost)
+        return bool(len(included) >= state.n_added)
+    everything = search.lists[CHOSEN]  # the dearest that fit
+    for place in range(len(free)):
+        everything[place] = free[place]
+    sort_places(everything, len(free))
+    count = min(len(free), query.max_new - len(included))
+    first = len(free) - count
+    every = first == 0 and count > 0 and pool.costs[everything[0]] > query.cost_rounding
+    for place in range(count):
+        everything[place] = everything[first + place]
+    for place in range(len(included)):
+        everything[count + place] = included[place]
+    everything = everything[: count + len(included)]
+    most = cost_of(pool, everything, search.lists[ORDERED])
+    if every:  # dearer than all others here, so if it ties it is their winner
+        level = search.rows[LEVEL]
+        copy_to(level, best)
+        for j in free:
+            raise_to(level, pool.draws[j])
+        tradeoff = total(level) / query.n_samples - query.lambda_ * most
+        if tradeoff >= state.tradeoff - TIE_TOLERANCE:
+            evaluate(query, pool, search, everything, level)
+            return True
+    if most != state.cost:
+        return bool(most < state.cost)
+    return bool(len(included) >= state.n_added)
+
+
+@compiled
+def cannot_tie(state: Any, bound: float) -> bool:
+    """Whether nothing below a bound ties with the best."""
+    return bool(bound + state.allowance < state.tradeoff - TIE_TOLERANCE)
+
+
+@compiled
+def rules_out(state: Any, bound: float) -> bool:
+    """Whether a bound rules out that anything below it counts."""
+    if state.goal != BEST:
+        return cannot_tie(state, bound)
+    slack = -state.allowance if coarse(state) else state.allowance
+    return bool(bound <= state.tradeoff + slack)
+
+
+@compiled
+def coarse(state: Any) -> bool:
     """Whether rounding may hide more than what ties.
 
     Then only what is worse beyond it is dropped; else also what is no better but for rounding,
     which spares the search a host of equals.
     """
-    return allowance > 0.1 * TIE_TOLERANCE
+    return bool(state.allowance > 0.1 * TIE_TOLERANCE)
 
 
 @compiled
-def members_pay(ground: Ground, search: Search) -> bool:
-    """Lemma 1 of the cascade-routing paper on every member of the included set."""
-    depth = search.state[0].depth
-    if depth == 0 or (depth == 1 and not ground.any_ran):
-        return True
-    included = search.included[:depth]
-    best_and_second(ground, search, included)
-    worst = least_marginal(ground, search, included)
-    return may_gain(search, search.loss[worst] - ground.prices[included[worst]])
-
-
-@compiled
-def hopeless_key(ground: Ground, search: Search, path: Path) -> bool:
-    """Whether no set above the included one can win the tie against the choice so far."""
-    state = search.state[0]
-    depth = state.depth
-    included = search.included[:depth]
-    cost = cost_of(ground, included, search.ordered)
-    if ground.dearest:
-        # The dearest that fit: candidates are in the order of their costs.
-        free = np.sort(path.free[depth, : path.n_free[depth]])
-        free = free[max(0, len(free) - (ground.max_new - depth)) :]
-        for place in range(depth):
-            search.models[place] = included[place]
-        for place in range(len(free)):
-            search.models[depth + place] = free[place]
-        most = cost_of(ground, search.models[: depth + len(free)], search.ordered)
-        if most != state.cost:
-            return bool(most < state.cost)
-    else:
-        # Sets above cost no less and have more models.
-        quality = total(path.best[depth]) / ground.n_samples
-        if quality - ground.lambda_ * cost >= state.tradeoff - TIE_TOLERANCE:
-            return True
-        if cost != state.cost:
-            return bool(cost > state.cost)
-    return bool(depth >= state.n_added)
-
-
-@compiled
-def rules_out(search: Search, bound: float) -> bool:
-    """Whether a bound rules out that anything below it counts."""
-    state = search.state[0]
-    if state.settling == 1:
-        return bool(bound + state.allowance < state.tradeoff - TIE_TOLERANCE)
-    slack = -state.allowance if coarse(state.allowance) else state.allowance
-    return bool(bound <= state.tradeoff + slack)
-
-
-@compiled
-def limit_reached(batch: Batch, search: Search) -> bool:
-    """Whether the search of this query is to end before its time."""
-    state = search.state[0]
-    return bool(
-        batch.stop[0]
-        or (batch.node_limit > 0 and state.nodes > batch.node_limit)
-        or batch.clock[0] > state.deadline
-    )
-
-
-@compiled
-def improve_bound(batch: Batch, ground: Ground, search: Search, path: Path) -> bool:
-    """Lower the bound of a node and drop its free models; return whether it stays open."""
-    state = search.state[0]
-    depth = state.depth
+def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
+    """Improve a node's levels, excluding and including models; return whether it stays open."""
+    state, dual, descent = search.states[0], search.bounds[0], descent_of(search)
+    node = search.nodes[state.depth]
+    best, best_level = search.best[state.depth], search.level[state.depth]
+    level, floor, top = search.rows[LEVEL], search.rows[FLOOR], search.rows[TOP]
     state.nodes += 1
-    if path.n_free[depth] == 0:
+    if node.n_free == 0:
         return False
-    first_level(ground, search, path)
-    best = np.inf
-    steps = ROOT_STEPS if depth == 0 else CHILD_STEPS
-    length = 1.0
-    stale = 0
-    for step in range(steps + 1):
-        bound = evaluate_level(ground, search, path)
-        if bound < best:
-            stale = 0 if best - bound > 0.01 * (best - state.tradeoff) else stale + 1
-            best = bound
-            path.bound[depth] = min(path.bound[depth], bound)
-            copy_to(path.level[depth], search.level)
-        else:
-            stale += 1
-        if rules_out(search, bound):
+
+    # No level is worth more than the best draw there is, nor less than what is included.
+    if state.depth == 0 or state.goal == TIE:
+        two = two_of(search)
+        free = search.free[state.depth, : node.n_free]
+        hold(two, pool, free, best, not nothing_yet(state), state.lowest)
+        if state.depth == 0:
+            copy_to(top, two.best)
+        if include_essential(query, pool, search):
+            if not settle_included(query, pool, search):
+                return False
+            if node.n_free == 0:
+                return False
+    copy_to(floor, best)
+    if nothing_yet(state):
+        fill(floor[: query.n_samples], state.lowest)
+    copy_to(level, best_level)
+    raise_to(level, floor)
+    lower_to(level, top)
+    for j in search.free[state.depth, : node.n_free]:
+        search.numbers[FREQUENCY, j] = 0.0
+
+    start_descent(descent)
+    target = state.tradeoff - 2.0 * TIE_TOLERANCE
+    steps = ROOT_STEPS if state.depth == 0 and state.nodes == 1 else CHILD_STEPS
+    step = 0
+    while True:
+        measure(query, pool, search)
+        if note(descent, dual.total, target):
+            node.bound = min(node.bound, dual.total)
+            copy_to(best_level, level)
+        if rules_out(state, dual.total):
             return False
-        if limit_reached(batch, search):
-            state.cut = 1
+        if late(query) or 0 < query.node_limit < state.nodes:
+            state.cut = True
             return True
-        exclude(search, path)
-        if path.n_free[depth] == 0:
+        if sift(pool, search):
+            if not settle_included(query, pool, search):
+                return False
+            if node.n_free == 0:
+                return False
+            copy_to(floor, best)
+            raise_to(level, floor)
+            copy_to(best_level, level)
+            forget(descent)
+        elif node.n_free == 0:
             return False
-        if step == steps:
-            break
-        if stale == PATIENCE:
-            length *= 0.5
-            stale = 0
-            copy_to(search.level, path.level[depth])
-            if length < 0.1:
-                break
-            evaluate_level(ground, search, path)
-        if not move_level(ground, search, path, length, bound):
-            break
-    return True
-
-
-@compiled
-def first_level(ground: Ground, search: Search, path: Path) -> None:
-    """Start from the level of the parent.
-
-    No level is worth more than the best draw there is, nor less than what is included.
-    """
-    depth = search.state[0].depth
-    free = path.free[depth, : path.n_free[depth]]
-    copy_to(search.top, ground.draws[free[0]])
-    for j in free:
-        raise_to(search.top, ground.draws[j])
-    copy_to(search.level, path.level[depth])
-    if depth > 0 or ground.any_ran:
-        raise_to(search.top, path.best[depth])
-        raise_to(search.level, path.best[depth])
-    lower_to(search.level, search.top)
-
-
-@compiled
-def evaluate_level(ground: Ground, search: Search, path: Path) -> float:
-    """Return the bound of a level; fill in the reduced costs and what depends on them."""
-    state = search.state[0]
-    depth = state.depth
-    slots = ground.max_new - depth
-    base = total(search.level) / ground.n_samples - path.paid[depth]
-    reduced, paying = search.reduced, search.paying
-    most = path.free[depth, 0]
-    count = 0
-    for j in path.free[depth, : path.n_free[depth]]:
-        excess = mean_excess(ground.draws[j], search.level, ground.n_samples, search.gap)
-        reduced[j] = excess - ground.prices[j]
-        if reduced[j] > reduced[most]:
-            most = j
-        if reduced[j] > 0.0:
-            paying[count] = reduced[j]
-            count += 1
-    first = 0
-    state.least_paying = 0.0
-    if count >= slots:
-        paying[:count].sort()
-        first = count - slots
-        state.least_paying = paying[first]
-    bound = base
-    for gain in paying[first:count]:
-        bound += gain
-    state.unrestricted = bound
-    state.only = -1
-    if depth == 0 and not ground.any_ran and reduced[most] < 0.0:
-        state.only = most
-        bound = base + reduced[most]
-    return float(bound)
-
-
-@compiled
-def exclude(search: Search, path: Path) -> None:
-    """Drop free models that no set which counts contains, by their reduced cost."""
-    state = search.state[0]
-    free = path.free[state.depth]
-    count = 0
-    for j in free[: path.n_free[state.depth]]:
-        reduced = search.reduced[j]
-        if reduced > state.least_paying or not rules_out(
-            search, state.unrestricted - state.least_paying + reduced
+        elif step >= steps or not move(
+            descent, level, best_level, floor, top, target, query.n_samples
         ):
-            free[count] = j
-            count += 1
-    path.n_free[state.depth] = count
+            return True
+        step += 1
 
 
 @compiled
-def move_level(ground: Ground, search: Search, path: Path, length: float, bound: float) -> bool:
-    """Take one step down the subgradient: 1 - (number of paying models above the level).
+def include_essential(query: Query, pool: Pool, search: Search) -> bool:
+    """Include the free models, held by ``two``, that gain even where all the others are in.
 
-    Returns False where the level is the best there is.
+    By submodularity they gain in every set that has room. Returns whether there is one.
     """
-    state = search.state[0]
-    level, top, slope = search.level, search.top, search.slope
-    free = path.free[state.depth, : path.n_free[state.depth]]
-    none = state.depth == 0 and not ground.any_ran
-    for s in range(ground.n_samples):
-        slope[s] = -1.0
-    for j in free:
-        reduced = search.reduced[j]
-        if j == state.only or (reduced > 0.0 and reduced >= state.least_paying):
-            x = ground.draws[j]
-            for s in range(ground.n_samples):
-                slope[s] += 1.0 if x[s] > level[s] else 0.0
-    norm = 0.0
-    for s in range(ground.n_samples):
-        floor = state.lowest if none else path.best[state.depth, s]
-        if slope[s] < 0.0 and level[s] <= floor:
-            slope[s] = 0.0
-        if slope[s] > 0.0 and level[s] >= top[s]:
-            slope[s] = 0.0
-        norm += slope[s] * slope[s]
-    if norm == 0.0:
+    state = search.states[0]
+    node, free, two = search.nodes[state.depth], search.free[state.depth], two_of(search)
+    count = node.n_free
+    if count > query.max_new - state.n_included:
         return False
-    target = state.tradeoff - (2.0 * TIE_TOLERANCE if state.settling == 1 else 0.0)
-    move = length * (bound - target) * ground.n_samples / norm
-    for s in range(ground.n_samples):
-        floor = state.lowest if none else path.best[state.depth, s]
-        level[s] = min(top[s], max(floor, level[s] + move * slope[s]))
-    return True
+    enough = state.allowance + (0.0 if state.goal == BEST else TIE_TOLERANCE)
+    fill_losses(two, count, query.n_samples)
+    kept = 0
+    for f in range(count):
+        j = free[f]
+        if two.losses[f] - pool.prices[j] > enough:
+            include(pool, search, j)
+        else:
+            free[kept] = j
+            kept += 1
+    node.n_free = kept
+    return bool(kept < count)
 
 
 @compiled
-def descend(ground: Ground, search: Search, path: Path) -> None:
-    """Branch on the free model that serves most, first with it; the node keeps it excluded."""
-    state = search.state[0]
+def measure(query: Query, pool: Pool, search: Search) -> None:
+    """Fill in the bound of the levels in work, its gains and its slope."""
+    state, dual = search.states[0], search.bounds[0]
+    node = search.nodes[state.depth]
+    level, slope = search.rows[LEVEL], search.rows[SLOPE]
+    gains, frequency = search.numbers[GAINS], search.numbers[FREQUENCY]
+    free = search.free[state.depth, : node.n_free]
+    for f in range(len(free)):
+        j = free[f]
+        gains[f] = mean_excess(pool.draws[j], level, pool.n_samples) - pool.prices[j]
+    base = total(level) / query.n_samples - node.paid
+    slots = query.max_new - state.n_included
+    set_dual(search, base, len(free), slots, nothing_yet(state))
+    fill(slope, -1.0)
+    for f in range(len(free)):
+        j = free[f]
+        frequency[j] *= MEMORY
+        if counts(dual, gains[f]):
+            frequency[j] += 1.0 - MEMORY
+            count_above(slope, pool.draws[j], level)
+
+
+@compiled
+def sift(pool: Pool, search: Search) -> bool:
+    """Sift the free models by their gains; return whether one was included.
+
+    Drops those that no set which counts contains, and includes those that every such set contains.
+    """
+    state, dual = search.states[0], search.bounds[0]
+    node, free, gains = search.nodes[state.depth], search.free[state.depth], search.numbers[GAINS]
+    before = state.n_included
+    kept = 0
+    for f in range(node.n_free):
+        j = free[f]
+        if rules_out(state, bound_with(dual, gains[f])):
+            continue
+        if rules_out(state, bound_without(dual, gains[f])):
+            include(pool, search, j)
+        else:
+            free[kept] = j
+            kept += 1
+    node.n_free = kept
+    return bool(state.n_included > before)
+
+
+@compiled
+def include(pool: Pool, search: Search, j: int) -> None:
+    """Include a model in the node in work."""
+    state = search.states[0]
+    node, best = search.nodes[state.depth], search.best[state.depth]
+    if nothing_yet(state):
+        copy_to(best, pool.draws[j])
+    else:
+        raise_to(best, pool.draws[j])
+    search.lists[INCLUDED, state.n_included] = j
+    state.n_included += 1
+    node.n_included = state.n_included
+    node.paid += pool.prices[j]
+
+
+@compiled
+def improve(query: Query, pool: Pool, search: Search) -> None:
+    """Once, where the root stays open: fewer models, and a better set.
+
+    That is built from those that the bound counts most.
+    """
+    state, root = search.states[0], search.nodes[0]
+    free, undominated, chosen = search.free[0], search.lists[UNDOMINATED], search.lists[CHOSEN]
+    included = search.lists[INCLUDED, : state.n_included]
+    state.improved = True
+    if state.goal == ALL_TIED:  # what is free no more cannot tie, or always does
+        root.n_free = drop_dominated(query, pool, state.allowance, free, root.n_free)
+        count = root.n_free
+        for f in range(count):
+            undominated[f] = free[f]
+        for j in included:
+            undominated[count] = j
+            count += 1
+        state.n_undominated = count
+    else:
+        state.n_undominated = drop_dominated(
+            query, pool, state.allowance, undominated, state.n_undominated
+        )
+        kept = 0
+        place = 0
+        for j in free[: root.n_free]:  # both ascend
+            while place < state.n_undominated and undominated[place] < j:
+                place += 1
+            if place < state.n_undominated and undominated[place] == j:
+                free[kept] = j
+                kept += 1
+        root.n_free = kept
+
+    count = 0
+    for j in included:
+        chosen[count] = j
+        count += 1
+    for j in free[: root.n_free]:
+        if search.numbers[FREQUENCY, j] > 0.5 and count < query.max_new:
+            chosen[count] = j
+            count += 1
+    if count == 0 and not state.any_ran:
+        chosen[0] = undominated[0]
+        count = 1
+    two, room, ran = two_of(search), construction_of(search), search.rows[RAN]
+    count = improve_set(query, pool, ran, state.lowest, two, room, chosen, count)
+    hold_set(pool, search, chosen[:count])
+    evaluate(query, pool, search, chosen[:count], two.best)
+
+
+@compiled
+def drop_dominated(query: Query, pool: Pool, allowance: float, free: Integers, count: int) -> int:
+    """Drop models that another one can replace in every set, which then wins the tie.
+
+    It is never the worse answer and
+
+    - cheaper beyond rounding, or no dearer and before it in the order of the models;
+    - for the dearest ties: as dear and before it; and where both are in, the other is dead weight,
+      because it is free or its price alone breaks the tie.
+
+    Returns how many are left of ``free[:count]``.
+    """
+    costs, models = pool.costs, pool.models
+    kept = 0
+    for f in range(count):
+        j = free[f]
+        breaks_tie = costs[j] == 0.0 or pool.prices[j] > TIE_TOLERANCE + allowance
+        dominated = False
+        for by in free[:kept]:
+            saved = costs[j] - costs[by]
+            before = models[by] < models[j]
+            if query.dearest:
+                replaces = saved == 0.0 and before and breaks_tie
+            else:
+                replaces = saved > query.cost_rounding or (saved >= 0.0 and before)
+            if replaces and at_least(pool.draws[by], pool.draws[j]):
+                dominated = True
+                break
+        if not dominated:
+            free[kept] = j
+            kept += 1
+        if query.stop[0]:
+            break
+    return kept
+
+
+@compiled
+def descend(pool: Pool, search: Search) -> None:
+    """Branch on a free model that serves much and is neither in nor out, first with it.
+
+    The node keeps it excluded.
+    """
+    state = search.states[0]
     depth = state.depth
     child = depth + 1
-    free = path.free[depth]
+    node, free, below = search.nodes[depth], search.free[depth], search.nodes[child]
     pick = 0
-    for place in range(path.n_free[depth]):
-        if serves(ground, search, free[place]) > serves(ground, search, free[pick]):
-            pick = place
-    j = free[pick]
-    path.n_free[depth] -= 1
-    for place in range(pick, path.n_free[depth]):
-        free[place] = free[place + 1]
-    for place in range(path.n_free[depth]):
-        path.free[child, place] = free[place]
-    path.n_free[child] = path.n_free[depth]
-    copy_to(path.best[child], path.best[depth])
-    if depth == 0 and not ground.any_ran:
-        copy_to(path.best[child], ground.draws[j])
-    else:
-        raise_to(path.best[child], ground.draws[j])
-    copy_to(path.level[child], path.level[depth])
-    path.bound[child] = np.inf
-    path.paid[child] = path.paid[depth] + ground.prices[j]
-    path.opened[child] = False
-    search.included[depth] = j
+    most = -1.0
+    for f in range(node.n_free):
+        j = free[f]
+        frequency = search.numbers[FREQUENCY, j]
+        undecided = min(frequency, 1.0 - frequency) + 0.02
+        served = mean_excess(pool.draws[j], search.level[depth], pool.n_samples)
+        if undecided * served > most:
+            most = undecided * served
+            pick = f
+    picked = free[pick]
+    node.n_free -= 1
+    for f in range(pick, node.n_free):
+        free[f] = free[f + 1]
+    for f in range(node.n_free):
+        search.free[child, f] = free[f]
+    copy_to(search.best[child], search.best[depth])
+    copy_to(search.level[child], search.level[depth])
+    below.n_free = node.n_free
+    below.bound = node.bound
+    below.paid = node.paid
+    below.opened = False
     state.depth = child
-
-
-@compiled
-def serves(ground: Ground, search: Search, j: int) -> float:
-    """Mean excess of a model over the level in work."""
-    return float(search.reduced[j] + ground.prices[j])
+    include(pool, search, picked)

@@ -9,12 +9,12 @@ from headrace._backends._numba_query import (
     Answer,
     Batch,
     Query,
-    best_of_run,
+    best_of_ran,
+    draw_all,
     load,
     make_buffers,
-    rounding_allowance,
 )
-from headrace._backends._numba_samples import copy_to, mean_excess, raise_to, total
+from headrace._backends._numba_samples import copy_to, mean_excess, padded_length, raise_to, total
 from headrace._backends._numba_shortlist import add_option, make_shortlist, settle, write_option
 from headrace._problem import TIE_TOLERANCE, Floats
 
@@ -26,22 +26,25 @@ def decide_greedy(batch: Batch, answer: Answer, begin: int, end: int) -> None:
     options = make_shortlist(batch)
     added = np.zeros(len(options.values), np.int64)
     gains = np.empty(len(added))
-    best_run = np.zeros(buffers.draws.shape[1])
-    best = np.zeros(buffers.draws.shape[1])
+    k, n_samples = batch.samples.shape
+    draws = np.empty((k, padded_length(n_samples)))
+    best_ran = np.zeros(draws.shape[1])
+    best = np.zeros(draws.shape[1])
     for row in range(begin, end):
         if batch.stop[0]:
             return
         query = load(batch, row, buffers)
         count = 0
-        best_of_run(query, best_run)
+        draw_all(query, draws)
+        best_of_ran(query, best_ran, best)
         if len(query.ran) > 0:
-            quality = total(best_run) / query.n_samples
+            quality = total(best_ran) / query.n_samples
             count = add_option(options, count, quality, quality, 0.0, 0)
         if query.max_new > 0:
             for i in query.candidates:
-                copy_to(best, query.draws[i])
+                copy_to(best, draws[i])
                 if len(query.ran) > 0:
-                    raise_to(best, best_run)
+                    raise_to(best, best_ran)
                 quality = total(best) / query.n_samples
                 cost = query.costs[i]
                 added[count] = i
@@ -51,27 +54,26 @@ def decide_greedy(batch: Batch, answer: Answer, begin: int, end: int) -> None:
 
         winner, _ = settle(options, count, batch.dearest)
         if options.n_added[winner] == 0:
-            copy_to(best, best_run)
+            copy_to(best, best_ran)
         else:
-            copy_to(best, query.draws[added[winner]])
+            copy_to(best, draws[added[winner]])
             if len(query.ran) > 0:
-                raise_to(best, best_run)
-        bound = supermodel_bound(query, best, gains, buffers.gap)
-        allowance = rounding_allowance(query)
-        answer.upper_bound[row] = bound + allowance
-        answer.optimal[row] = bound - answer.tradeoff[row] <= TIE_TOLERANCE + allowance
+                raise_to(best, best_ran)
+        bound = supermodel_bound(query, draws, best, gains)
+        answer.upper_bound[row] = bound + query.allowance
+        answer.optimal[row] = bound - answer.tradeoff[row] <= TIE_TOLERANCE + query.allowance
 
 
 @compiled
-def supermodel_bound(query: Query, best: Floats, gains: Floats, gap: Floats) -> float:
+def supermodel_bound(query: Query, draws: Floats, best: Floats, gains: Floats) -> float:
     """Bound every supermodel's tradeoff by the best draws of the chosen one.
 
     The dual of facility location (Erlenkotter, 1978): what models add, they add at most alone.
     """
     count = 0
     for i in query.candidates:
-        excess = mean_excess(query.draws[i], best, query.n_samples, gap)
-        gains[count] = excess - query.lambda_ * query.costs[i]
+        gain = mean_excess(draws[i], best, query.n_samples) - query.lambda_ * query.costs[i]
+        gains[count] = gain
         count += 1
     gains[:count].sort()
     bound = total(best) / query.n_samples

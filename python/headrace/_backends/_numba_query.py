@@ -7,8 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace._backends._numba_compile import compiled
-from headrace._backends._numba_samples import copy_to, padded_length, raise_to
+from headrace._backends._numba_compile import compiled, compiled_once
+from headrace._backends._numba_samples import (
+    LANES,
+    add_scaled,
+    draw_to,
+    fill,
+    padded_length,
+    raise_to,
+)
 from headrace._problem import Bools, Floats
 
 Integers = NDArray[np.int64]
@@ -24,11 +31,13 @@ class Batch(NamedTuple):
     lambda_: Floats
     sigmas: Floats
     factor: Floats
-    """Shape (0, k, k) where there is no covariance."""
+    """Of the queries' own covariances, shape (n, k, k); else (0, k, k)."""
     ran: Bools
     """Shape (0, k) where nothing has run."""
     samples: Floats
-    """Shape (k, 0) where nothing is uncertain."""
+    """Standardised draws; a covariance that serves all queries has been folded in."""
+    largest: float
+    """Largest magnitude among the draws that will be used."""
     max_models: int
     fixed_order: bool
     dearest: bool
@@ -59,40 +68,52 @@ class Answer(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One row of the batch."""
+    """One row of the batch. Model i's quality in sample s is ``quality + sigma * sample``."""
 
     qualities: Floats
     costs: Floats
     lambda_: float
     sigmas: Floats
-    draws: Floats
-    """Draws of each model's quality, shape (k, padded S)."""
+    samples: Floats
+    """Standardised draws of each model, shape (k, S)."""
+    own_samples: Floats
+    """Used instead, with a sigma of one, under a covariance of the query's own; else (0, S)."""
     n_samples: int
+    length: int
+    """Padded number of samples."""
     ran: Integers
     """Ascending."""
     candidates: Integers
     """Ascending: may run next."""
     max_new: int
     """Most models that may be added."""
+    largest: float
+    """No draw is larger in magnitude."""
+    allowance: float
+    """Bounds the rounding error of a tradeoff, whatever the order of its additions."""
+    cost_rounding: float
+    """Bounds the rounding error of a sum of costs of candidates."""
+    dearest: bool
+    node_limit: int
+    deadline: float
+    stop: NDArray[np.uint8]
+    clock: Floats
 
 
 class Buffers(NamedTuple):
     """Room for a query."""
 
-    draws: Floats
     ran: Integers
     candidates: Integers
-    gap: Floats
+    own_samples: Floats
 
 
 @compiled
 def make_buffers(batch: Batch) -> Buffers:
     """Make room for one query at a time."""
-    k = batch.qualities.shape[1]
-    length = padded_length(max(batch.samples.shape[1], 1))
-    return Buffers(
-        np.zeros((k, length)), np.empty(k, np.int64), np.empty(k, np.int64), np.zeros(length)
-    )
+    k, n_samples = batch.samples.shape
+    n_own = k if len(batch.factor) > 0 else 0
+    return Buffers(np.empty(k, np.int64), np.empty(k, np.int64), np.empty((n_own, n_samples)))
 
 
 @compiled
@@ -109,58 +130,110 @@ def load(batch: Batch, row: int, buffers: Buffers) -> Query:
         else:
             buffers.candidates[n_candidates] = i
             n_candidates += 1
-    make_draws(batch, row, buffers.draws)
+    qualities = batch.qualities[row]
+    costs = batch.costs[row % len(batch.costs)]
+    lambda_ = batch.lambda_[row % len(batch.lambda_)]
+    sigmas = batch.sigmas[row % len(batch.sigmas)]
+    n_samples = batch.samples.shape[1]
+    largest_sample = batch.largest
+    if len(batch.factor) > 0:
+        largest_sample = 0.0
+        for i in range(len(qualities)):
+            if batch.stop[0]:
+                break
+            correlate(batch.factor[row, i], batch.samples, i, buffers.own_samples[i])
+            for s in range(n_samples):
+                largest_sample = max(largest_sample, abs(buffers.own_samples[i, s]))
+
+    # Means add in eight lanes; what a bound adds to them is no larger than the spread of the draws
+    # and the prices. Twice the first-order bound of either.
+    lowest = np.inf
+    highest = -np.inf
+    for i in range(len(qualities)):
+        reach = (1.0 if len(batch.factor) > 0 else sigmas[i]) * largest_sample
+        lowest = min(lowest, qualities[i] - reach)
+        highest = max(highest, qualities[i] + reach)
+    largest = max(abs(lowest), abs(highest))
+    paid = 0.0
+    for i in buffers.candidates[:n_candidates]:
+        paid += costs[i]
+    length = padded_length(n_samples)
+    in_a_mean = float(length // LANES + 16)
+    in_a_sum = float(len(qualities) + 16)
+    spread = highest - lowest + lambda_ * paid
     return Query(
-        batch.qualities[row],
-        batch.costs[row % len(batch.costs)],
-        batch.lambda_[row % len(batch.lambda_)],
-        batch.sigmas[row % len(batch.sigmas)],
-        buffers.draws,
-        max(batch.samples.shape[1], 1),
+        qualities,
+        costs,
+        lambda_,
+        sigmas,
+        batch.samples,
+        buffers.own_samples,
+        n_samples,
+        length,
         buffers.ran[:n_ran],
         buffers.candidates[:n_candidates],
         min(max(batch.max_models - n_ran, 0), n_candidates),
+        largest,
+        2.0 * EPSILON * (in_a_mean * largest + (in_a_mean + in_a_sum) * spread),
+        2.0 * EPSILON * in_a_sum * paid,
+        batch.dearest,
+        batch.node_limit,
+        batch.clock[0] + batch.time_limit,
+        batch.stop,
+        batch.clock,
     )
 
 
 @compiled
-def make_draws(batch: Batch, row: int, draws: Floats) -> None:
-    """Draw every model's quality: ``q + sigma z``, or ``q + L z``."""
-    samples = batch.samples
-    n_samples = samples.shape[1]
-    for i in range(len(draws)):
-        quality = batch.qualities[row, i]
-        if n_samples == 0:
-            draws[i, 0] = quality
-        elif len(batch.factor) > 0:
-            if batch.stop[0]:
-                return
-            for s in range(n_samples):
-                draws[i, s] = 0.0
-            for j in range(i + 1):
-                weight = batch.factor[row % len(batch.factor), i, j]
-                for s in range(n_samples):
-                    draws[i, s] += weight * samples[j, s]
-            for s in range(n_samples):
-                draws[i, s] = quality + draws[i, s]
-        else:
-            sigma = batch.sigmas[row % len(batch.sigmas), i]
-            for s in range(n_samples):
-                draws[i, s] = quality + sigma * samples[i, s]
+def correlate(factor_row: Floats, samples: Floats, model: int, z: Floats) -> None:
+    """Fill in a model's draws under a covariance: a row of L z."""
+    for s in range(len(z)):
+        z[s] = 0.0
+    for j in range(model + 1):
+        add_scaled(z, factor_row[j], samples[j])
+
+
+@compiled_once
+def fold_covariance(batch: Batch, samples: Floats, begin: int, end: int) -> None:
+    """Fill in draws under a covariance that serves all queries, of models ``[begin, end)``."""
+    for i in range(begin, end):
+        correlate(batch.factor[0, i], batch.samples, i, samples[i])
 
 
 @compiled
-def rounding_allowance(query: Query) -> float:
-    """Bound the rounding error of a tradeoff, whatever the order of addition."""
-    k = len(query.qualities)
-    largest = 0.0
-    for i in range(k):
-        for s in range(query.n_samples):
-            largest = max(largest, abs(query.draws[i, s]))
-    paid = 0.0
-    for i in query.candidates:
-        paid += query.costs[i]
-    return EPSILON * float(query.n_samples + k + 8) * (largest + query.lambda_ * paid)
+def draw(query: Query, model: int, x: Floats) -> None:
+    """Draw a model's quality."""
+    if len(query.own_samples) > 0:
+        draw_to(x, query.qualities[model], 1.0, query.own_samples[model])
+    else:
+        draw_to(x, query.qualities[model], query.sigmas[model], query.samples[model])
+
+
+@compiled
+def draw_all(query: Query, draws: Floats) -> None:
+    """Draw every model's quality."""
+    for i in range(len(draws)):
+        if query.stop[0]:
+            break
+        draw(query, i, draws[i])
+
+
+@compiled
+def best_of_ran(query: Query, best: Floats, scratch: Floats) -> None:
+    """Fill in the best draws of what has run; zeros where nothing has."""
+    fill(best, 0.0)
+    for place in range(len(query.ran)):
+        if place == 0:
+            draw(query, query.ran[place], best)
+        else:
+            draw(query, query.ran[place], scratch)
+            raise_to(best, scratch)
+
+
+@compiled
+def late(query: Query) -> bool:
+    """Whether the work on a query is to end before its time."""
+    return bool(query.stop[0] or query.clock[0] > query.deadline)
 
 
 @compiled
@@ -189,15 +262,3 @@ def write(
     answer.tradeoff[row] = quality - query.lambda_ * cost
     answer.upper_bound[row] = upper_bound
     answer.optimal[row] = True
-
-
-@compiled
-def best_of_run(query: Query, best: Floats) -> None:
-    """Fill in the best draws of what has run; zeros where nothing has."""
-    best[:] = 0.0
-    for place in range(len(query.ran)):
-        x = query.draws[query.ran[place]]
-        if place == 0:
-            copy_to(best, x)
-        else:
-            raise_to(best, x)

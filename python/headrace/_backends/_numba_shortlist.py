@@ -1,4 +1,4 @@
-"""Options of which few are listed in turn, and the rule that settles ties among them."""
+"""The rule that settles ties, and options of which few are listed in turn."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from typing import NamedTuple
 import numpy as np
 
 from headrace._backends._numba_compile import compiled
-from headrace._backends._numba_query import (
-    Answer,
-    Batch,
-    Integers,
-    Query,
-    rounding_allowance,
-    write,
-)
+from headrace._backends._numba_query import Answer, Batch, Integers, Query, write
 from headrace._problem import TIE_TOLERANCE, Floats
+
+
+@compiled
+def wins_tie(
+    cost: float, models: Integers, other_cost: float, others: Integers, dearest: bool
+) -> bool:
+    """Compare by cost, then the number of models, then the lexicographic order of indices."""
+    if cost != other_cost:
+        return cost > other_cost if dearest else cost < other_cost
+    if len(models) != len(others):
+        return len(models) < len(others)
+    for place in range(len(models)):
+        if models[place] != others[place]:
+            return bool(models[place] < others[place])
+    return False
 
 
 class Shortlist(NamedTuple):
@@ -87,6 +95,6 @@ def write_option(
         added[first : first + n_added],
         options.qualities[winner],
         options.costs[winner],
-        best + rounding_allowance(query),
+        best + query.allowance,
         in_order or batch.fixed_order,
     )

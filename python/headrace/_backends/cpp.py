@@ -13,6 +13,9 @@ else:
     _missing = None
 
 
+CHECKS_VALUES = True
+
+
 def available() -> str | None:
     """Say why the backend cannot run; None: it can."""
     return _missing
@@ -25,7 +28,7 @@ def instruction_sets() -> dict[str, str | None]:
 
 def select(problem: Problem, n_threads: int) -> Selection:
     """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
-    selection = Selection.empty(problem.n_queries, problem.n_models)
+    selection = Selection.unwritten(problem.n_queries, problem.n_models)
     _core.batch_select(
         problem.qualities,
         problem.costs,

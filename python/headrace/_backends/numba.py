@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Decide = Callable[[int, int], None]
 """Decides rows ``[begin, end)``."""
 
+CHECKS_VALUES = False
+
 OPERATIONS_PER_CHUNK = 1e8
 """About 0.1 s: so long may signals wait."""
 
@@ -34,6 +36,9 @@ OPERATIONS_PER_THREAD = 1e7
 """So much work is worth a thread."""
 
 CHUNKS_PER_THREAD = 16
+
+WITHOUT_DRAWS = ("routing", "index")
+"""Strategies that go by the estimates alone."""
 
 
 def available() -> str | None:
@@ -54,7 +59,7 @@ def select(problem: Problem, n_threads: int) -> Selection:
     if plan == "exhaustive":
         refuse_too_many(problem)
     kernel = getattr(importlib.import_module(f"headrace._backends._numba_{plan}"), f"decide_{plan}")
-    batch = batch_of(problem)
+    batch = batch_of(problem, with_draws=plan not in WITHOUT_DRAWS)
     answer = answer_of(selection)
 
     def decide(begin: int, end: int) -> None:
@@ -64,19 +69,22 @@ def select(problem: Problem, n_threads: int) -> Selection:
     return selection
 
 
-def batch_of(problem: Problem) -> Batch:
+def batch_of(problem: Problem, with_draws: bool) -> Batch:
     """Fill in what the problem leaves out, in the types that the kernels are compiled for."""
     from headrace._backends._numba_query import Batch
 
     k = problem.n_models
-    return Batch(
+    samples = problem.samples if with_draws else None
+    factor = problem.factor if with_draws else None
+    batch = Batch(
         qualities=as_input(problem.qualities),
         costs=as_input(problem.costs),
         lambda_=as_input(problem.lambda_),
         sigmas=as_input(np.zeros((1, k)) if problem.sigmas is None else problem.sigmas),
-        factor=as_input(np.zeros((0, k, k)) if problem.factor is None else problem.factor),
+        factor=as_input(np.zeros((0, k, k)) if factor is None else factor),
         ran=as_input(np.zeros((0, k), np.bool_) if problem.ran is None else problem.ran),
-        samples=as_input(np.zeros((k, 0)) if problem.samples is None else problem.samples),
+        samples=as_input(np.zeros((k, 1)) if samples is None else samples),
+        largest=0.0 if samples is None else largest(samples),
         max_models=problem.max_models,
         fixed_order=problem.fixed_order,
         dearest=problem.ties == "dearest",
@@ -86,6 +94,28 @@ def batch_of(problem: Problem) -> Batch:
         clock=np.array([time.monotonic()]),
         stamp=stamp(),
     )
+    return folded(batch) if len(batch.factor) == 1 else batch
+
+
+def folded(batch: Batch) -> Batch:
+    """Fold a covariance that serves all queries into the draws, which then have a sigma of one."""
+    from headrace._backends._numba_query import fold_covariance
+
+    k, n_samples = batch.samples.shape
+    samples = np.empty((k, n_samples))
+    for begin, end in chunks(k, max(1, int(OPERATIONS_PER_CHUNK // samples.size))):
+        fold_covariance(batch, samples, begin, end)
+    return batch._replace(
+        samples=as_input(samples),
+        largest=largest(samples),
+        sigmas=as_input(np.ones((1, k))),
+        factor=as_input(np.zeros((0, k, k))),
+    )
+
+
+def largest(samples: NDArray[np.float64]) -> float:
+    """Return the largest magnitude."""
+    return float(max(samples.max(), -samples.min()))
 
 
 def answer_of(selection: Selection) -> Answer:
@@ -174,7 +204,7 @@ def operations_per_query(problem: Problem) -> float:
     """Estimate the work of one query: a little too much rather than too little."""
     k = problem.n_models
     draws = float(k * problem.n_samples)
-    if problem.factor is not None:
+    if problem.factor is not None and len(problem.factor) > 1:
         draws *= k
     if problem.strategy != "cascade_routing":
         return 10.0 * (draws + k * k)

@@ -18,6 +18,8 @@ from headrace._problem import MAX_ENUMERATED, TIE_TOLERANCE, Floats, Problem
 from headrace._reservation import expected_excess, reservation_value
 from headrace._selection import Selection
 
+CHECKS_VALUES = False
+
 LANES = 8
 
 Models = tuple[int, ...]

@@ -1,0 +1,74 @@
+#include "values.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "kernels.hpp"
+
+namespace headrace {
+
+namespace {
+
+constexpr std::size_t kRowsBetweenLooks = 256;
+
+enum class Sign : bool { kAny, kNotNegative };
+
+[[noreturn]] void refuse(const char* name, const double* values, double low, std::size_t row) {
+    std::size_t i = 0;
+    while (values[i] >= low && values[i] <= kLargestMagnitude) ++i;
+    const char* rule = values[i] < 0.0 && low == 0.0 ? "must not be negative"
+                       : std::isfinite(values[i])    ? "must not exceed 1e100 in magnitude"
+                                                     : "must be finite";
+    throw std::invalid_argument(std::string(name) + " " + rule + ", got " +
+                                std::to_string(values[i]) + " in row " + std::to_string(row) +
+                                ", column " + std::to_string(i));
+}
+
+void check(const char* name, const double* values, std::size_t count, Sign sign, std::size_t row) {
+    const double low = sign == Sign::kAny ? -kLargestMagnitude : 0.0;
+    if (!kernels::within(values, count, low, kLargestMagnitude)) refuse(name, values, low, row);
+}
+
+// The arrays that serve all queries, or those that do not.
+void check_arrays(const Problem& p, bool shared, std::size_t row) {
+    const auto mine = [&](const auto& rows) { return rows && (rows.stride == 0) == shared; };
+    const std::size_t k = p.n_models;
+    if (mine(p.qualities)) check("qualities", p.qualities[row], k, Sign::kAny, row);
+    if (mine(p.costs)) check("costs", p.costs[row], k, Sign::kNotNegative, row);
+    if (mine(p.lambda)) check("lambda", p.lambda[row], 1, Sign::kNotNegative, row);
+    if (mine(p.sigmas)) check("sigmas", p.sigmas[row], k, Sign::kNotNegative, row);
+    if (mine(p.factor)) check("factor", p.factor[row], k * k, Sign::kAny, row);
+    if (mine(p.ran)) {
+        const bool* ran = p.ran[row];
+        if (std::all_of(ran, ran + k, [](bool r) { return r; })) {
+            throw std::invalid_argument("all models of a query have run, in row " +
+                                        std::to_string(row));
+        }
+    }
+}
+
+}  // namespace
+
+void check_shared_values(const Problem& problem) {
+    check_arrays(problem, true, 0);
+    if (problem.samples == nullptr) return;
+    for (std::size_t i = 0; i < problem.n_models; ++i) {
+        check("samples", problem.samples + i * problem.n_samples, problem.n_samples, Sign::kAny, i);
+    }
+}
+
+void check_row_values(const Problem& problem, std::size_t row) {
+    check_arrays(problem, false, row);
+}
+
+void check_all_values(const Problem& problem, Control& control) {
+    check_shared_values(problem);
+    for (std::size_t row = 0; row < problem.n_queries; ++row) {
+        if (row % kRowsBetweenLooks == 0) control.check();
+        check_row_values(problem, row);
+    }
+}
+
+}  // namespace headrace
