@@ -151,6 +151,12 @@ def refuse_negative_values(what: str, floats: Floats) -> None:
         raise value_error(what, "must not be negative", floats, negative)
 
 
+def check_not_negative(what: str, floats: Floats) -> Floats:
+    """Return finite numbers, none of which is negative."""
+    refuse_negative_values(what, floats)
+    return floats
+
+
 def as_floats(array: NDArray[np.generic]) -> Floats:
     """Return aligned C-contiguous float64: the array itself if it is so, else a copy."""
     if array.dtype == np.float64 and array.flags.c_contiguous and array.flags.aligned:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_integer, refuse_where
+from headrace._check import as_array, check_integer, value_error
 from headrace._log_files import (
     Columns,
     LogArrays,
@@ -297,12 +297,10 @@ class QueryLog:
         if where.dtype.kind not in "iu":
             raise TypeError(f"rows must be positions or a mask, got dtype {where.dtype}")
         positions = where.astype(np.int64)
-        refuse_where(
-            "rows",
-            positions,
-            (positions < 0) | (positions >= self.n_queries),
-            f"must be in 0 to {self.n_queries - 1}",
-        )
+        outside = (positions < 0) | (positions >= self.n_queries)
+        if outside.any():
+            rule = f"must be in 0 to {self.n_queries - 1}"
+            raise value_error("rows", rule, positions, (int(np.argmax(outside)),))
         return self._taken(positions, np.arange(self.n_models))
 
     def subset(self, *, models: Sequence[str | int]) -> QueryLog:

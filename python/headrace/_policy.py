@@ -10,12 +10,14 @@ import numpy as np
 
 from headrace._backends import pick
 from headrace._check import (
+    Unchecked,
     check_factor,
     check_integer,
     check_name,
     check_problem,
     check_samples,
     check_threads,
+    check_values,
 )
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers
@@ -67,6 +69,7 @@ class Policy:
             return
         zero = np.zeros((1, 1))
         check_problem(
+            [],
             zero,
             zero,
             0.0,
@@ -139,7 +142,9 @@ class Policy:
             sigmas = self.lookahead * estimates.sigmas
         elif uncertain and estimates.covariance is not None and self.strategy == "index":
             sigmas = self.lookahead * estimates.deviations()
+        unchecked: Unchecked = []
         problem = check_problem(
+            unchecked,
             estimates.qualities,
             estimates.costs,
             prices,
@@ -155,7 +160,8 @@ class Policy:
                 factor = check_factor(estimates.covariance, n, k)
             samples = check_samples(None, self.n_samples, self.seed, k)
             problem = replace(problem, factor=self.lookahead * factor, samples=samples)
-        return pick(self.backend)(problem, check_threads(self.n_threads))
+        check_values(unchecked)
+        return pick(self.backend).select(problem, check_threads(self.n_threads))
 
     def answer(self, qualities: Floats, ran: Sequence[int]) -> Integers:
         """Say whose answer is given once ``ran`` have run: the best estimate, the first of equals.
