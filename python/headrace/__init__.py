@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from headrace._backends import backends
+from headrace._estimators.check import EstimatorCheck, check_estimator
+from headrace._estimators.gaussian import GaussianEstimator
+from headrace._estimators.protocol import Estimates, Estimator
 from headrace._instruction_sets import instruction_sets
+from headrace._log import Queries, QueryLog
 from headrace._select import batch_select
 from headrace._selection import Selection
 
 __version__ = "0.1.0"
 
-__all__ = ["Selection", "__version__", "backends", "batch_select", "instruction_sets"]
+__all__ = [
+    "Estimates",
+    "Estimator",
+    "EstimatorCheck",
+    "GaussianEstimator",
+    "Queries",
+    "QueryLog",
+    "Selection",
+    "__version__",
+    "backends",
+    "batch_select",
+    "check_estimator",
+    "instruction_sets",
+]
