@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace._backends import backends
+from headrace._estimators.binary import BinaryEstimator
 from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.gaussian import GaussianEstimator
 from headrace._estimators.protocol import Estimates, Estimator
@@ -14,6 +15,7 @@ from headrace._selection import Selection
 __version__ = "0.1.0"
 
 __all__ = [
+    "BinaryEstimator",
     "Estimates",
     "Estimator",
     "EstimatorCheck",

@@ -88,6 +88,32 @@ def pooled(values: Floats, noise: Floats) -> Floats:
     return shrunk
 
 
+def pooled_lines(values: Floats, quality: Floats) -> tuple[Bools, Floats, Floats]:
+    """Regress values (n, k) on quality (n, k), a line for each model, shrunk towards a common one.
+
+    Returns the cells that are there, the slopes (k,), and what to add to the mean of
+    ``values - slope * quality`` of each model to shrink its intercept too.
+    """
+    known = ~np.isnan(quality) & ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    q = np.where(known, quality, 0.0)
+    e = np.where(known, values, 0.0)
+    mean_q, mean_e = q.sum(axis=0) / count, e.sum(axis=0) / count
+    q, e = np.where(known, q - mean_q, 0.0), np.where(known, e - mean_e, 0.0)
+    square = (q**2).sum(axis=0)
+    varied = square > 1e-12 * np.maximum(1.0, mean_q**2) * count
+    square = np.where(varied, square, np.inf)
+    raw = (q * e).sum(axis=0) / square
+    noise = ((e - raw * q) ** 2).sum(axis=0) / np.maximum(count - 2, 1)
+    slope = pooled(np.where(varied, raw, np.nan), noise / square)
+    slope = np.where(varied, slope, 0.0)
+    centre = mean_q.mean()
+    height = mean_e + slope * (centre - mean_q)
+    error = noise * (1.0 / count + (centre - mean_q) ** 2 / square)
+    shift = pooled(np.where(varied, height, np.nan), np.where(varied, error, np.nan)) - height
+    return known, slope, np.where(varied, shift, 0.0)
+
+
 def positive_semidefinite(matrix: Floats) -> Floats:
     """Return the nearest positive semidefinite matrix, with the diagonal that it had."""
     values, vectors = np.linalg.eigh(matrix)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from headrace._check import as_array
+from headrace._estimators._groups import Groups
+from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.protocol import Estimator
 from headrace._log import Integers, Queries, QueryLog
@@ -23,6 +25,9 @@ class EstimatorBase:
     n_models_: int
     n_features_: int
     n_signals_: int
+    own_features: ArrayLike | None
+    cost_features: ArrayLike | None
+    groups_: Groups
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
@@ -94,6 +99,42 @@ class EstimatorBase:
                 f"signals of query {row} are NaN for model {int(ran[column])}, which has run: an "
                 "estimate needs the signals of all models that have run"
             )
+
+    def _fit_columns(self, log: QueryLog) -> None:
+        """Sort the columns of features: of one model's quality, of its cost, general ones."""
+        k = log.n_models
+        unknown = np.isnan(log.quality).all(axis=0)
+        if unknown.any():
+            name = log.models[int(np.flatnonzero(unknown)[0])]
+            raise ValueError(f"the log has no quality of {name!r}: leave the model out")
+        self.own_ = own_columns("own_features", self.own_features, k, self.n_features_)
+        self.priced_ = own_columns("cost_features", self.cost_features, k, self.n_features_)
+        self.general_ = general_columns(self.n_features_, self.own_, self.priced_)
+
+    def _fit_cost(self, log: QueryLog, codes: Integers) -> None:
+        """Learn costs from groups and features, of each model from its own and the general ones."""
+        n, k = log.cost.shape
+        self.cost_models_ = []
+        for columns, models in self._cost_parts(k):
+            features = checked_features(log.queries.features, columns, n)
+            self.cost_models_.append(
+                GroupRidge().fit(features, codes, len(self.groups_), log.cost[:, models])
+            )
+
+    def _cost_parts(self, k: int) -> list[tuple[Integers, Integers]]:
+        """Return pairs of feature columns and the models whose costs they predict."""
+        own = np.column_stack([self.own_, self.priced_])
+        if not own.shape[1]:
+            return [(self.general_, np.arange(k))]
+        return [(np.unique(np.append(self.general_, own[i])), np.array([i])) for i in range(k)]
+
+    def _costs(self, queries: Queries, codes: Integers) -> Floats:
+        parts = self._cost_parts(self.n_models_)
+        costs = [
+            model.predict(checked_features(queries.features, columns, len(queries)), codes)
+            for model, (columns, _) in zip(self.cost_models_, parts, strict=True)
+        ]
+        return np.maximum(np.column_stack(costs), 0.0)
 
 
 def run_set(ran: ArrayLike, n_models: int) -> Integers:

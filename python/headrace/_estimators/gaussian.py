@@ -14,6 +14,7 @@ from headrace._estimators._covariance import (
     block_target,
     moments,
     pooled,
+    pooled_lines,
     positive_semidefinite,
     shrinkage_weight,
 )
@@ -22,8 +23,6 @@ from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.base import (
     EstimatorBase,
     checked_features,
-    general_columns,
-    own_columns,
     run_set,
 )
 from headrace._estimators.protocol import Estimates
@@ -124,15 +123,9 @@ class GaussianEstimator(EstimatorBase):
         """Learn from a log; cells without a quality are left out."""
         self._check_parameters()
         self._remember(log)
+        self._fit_columns(log)
         n, k = log.quality.shape
         known = log.queries
-        unknown = np.isnan(log.quality).all(axis=0)
-        if unknown.any():
-            name = log.models[int(np.flatnonzero(unknown)[0])]
-            raise ValueError(f"the log has no quality of {name!r}: leave the model out")
-        self.own_ = own_columns("own_features", self.own_features, k, self.n_features_)
-        self.priced_ = own_columns("cost_features", self.cost_features, k, self.n_features_)
-        self.general_ = general_columns(self.n_features_, self.own_, self.priced_)
         self.groups_ = Groups.of(known.groups)
         codes, n_groups = self.groups_.codes(known.groups, n), len(self.groups_)
         general = checked_features(known.features, self.general_, n)
@@ -220,31 +213,6 @@ class GaussianEstimator(EstimatorBase):
             [np.asarray(one.predict(design), dtype=float).ravel() for one in self.regressors_]
         )
 
-    def _fit_cost(self, log: QueryLog, codes: Integers) -> None:
-        """Learn costs from groups and features, of each model from its own and the general ones."""
-        n, k = log.cost.shape
-        self.cost_models_ = []
-        for columns, models in self._cost_parts(k):
-            features = checked_features(log.queries.features, columns, n)
-            self.cost_models_.append(
-                GroupRidge().fit(features, codes, len(self.groups_), log.cost[:, models])
-            )
-
-    def _cost_parts(self, k: int) -> list[tuple[Integers, Integers]]:
-        """Return pairs of feature columns and the models whose costs they predict."""
-        own = np.column_stack([self.own_, self.priced_])
-        if not own.shape[1]:
-            return [(self.general_, np.arange(k))]
-        return [(np.unique(np.append(self.general_, own[i])), np.array([i])) for i in range(k)]
-
-    def _costs(self, queries: Queries, codes: Integers) -> Floats:
-        parts = self._cost_parts(self.n_models_)
-        costs = [
-            model.predict(checked_features(queries.features, columns, len(queries)), codes)
-            for model, (columns, _) in zip(self.cost_models_, parts, strict=True)
-        ]
-        return np.maximum(np.column_stack(costs), 0.0)
-
     def _evidence(self, queries: Queries, codes: Integers, models: Integers) -> list[Floats]:
         """Return blocks of evidence: known in advance (n, k), then from runs (n, |models|)."""
         blocks = []
@@ -268,27 +236,11 @@ class GaussianEstimator(EstimatorBase):
         Models are taken for relatives: intercepts and slopes are shrunk towards common ones as far
         as their differences may be due to chance.
         """
-        known = ~np.isnan(quality) & ~np.isnan(values)
-        count = np.maximum(known.sum(axis=0), 1)
-        q = np.where(known, quality, 0.0)
-        e = np.where(known, values, 0.0)
-        mean_q, mean_e = q.sum(axis=0) / count, e.sum(axis=0) / count
-        q, e = np.where(known, q - mean_q, 0.0), np.where(known, e - mean_e, 0.0)
-        square = (q**2).sum(axis=0)
-        varied = square > 1e-12 * np.maximum(1.0, mean_q**2) * count
-        square = np.where(varied, square, np.inf)
-        raw = (q * e).sum(axis=0) / square
-        noise = ((e - raw * q) ** 2).sum(axis=0) / np.maximum(count - 2, 1)
-        slope = pooled(np.where(varied, raw, np.nan), noise / square)
-        slope = np.where(varied, slope, 0.0)
-        centre = mean_q.mean()
-        height = mean_e + slope * (centre - mean_q)
-        error = noise * (1.0 / count + (centre - mean_q) ** 2 / square)
-        shift = pooled(np.where(varied, height, np.nan), np.where(varied, error, np.nan)) - height
+        known, slope, shift = pooled_lines(values, quality)
         self.slopes_[number] = slope
         left = np.where(known, values - slope * quality, np.nan)
         mean = GroupRidge().fit(general, codes, len(self.groups_), left)
-        mean.means_ += np.where(varied, shift, 0.0)
+        mean.means_ += shift
         self.noise_means_.append(mean)
         return mean.residuals_
 
