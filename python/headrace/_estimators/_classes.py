@@ -17,6 +17,9 @@ SMALLEST_PRIOR = 0.005
 """Expected qualities are kept this far from 0 and 1."""
 STEP_PRECISION = 0.25
 N_ITERATIONS = 60
+FEW_ROWS = 64
+ROWS_TO_CHOOSE = 1500
+"""Enough to choose the number of classes by."""
 
 
 class LatentClasses:
@@ -48,24 +51,27 @@ class LatentClasses:
         member = np.eye(n_classes)[np.minimum(level.astype(int), n_classes - 1)]
         member = 0.8 * member + 0.2 * rng.dirichlet(np.ones(n_classes), n)
         before = -np.inf
+        n_steps = 2 if len(np.unique(prior, axis=0)) > FEW_ROWS else 4  # a few will do on the way
         for _ in range(N_ITERATIONS):
             self.weights_ = (member.sum(axis=0) + 1.0) / (n + n_classes)
-            distinct, place = self.chances(prior)
+            distinct, place = self.chances(prior, n_steps)
             chances = distinct[place]
             pull = np.einsum("nc,nck->ck", member, right[:, None] - known[:, None] * chances)
             curve = np.einsum("nc,nck->ck", member, known[:, None] * chances * (1.0 - chances))
             gradient = pull - STEP_PRECISION * self.steps_
             step = gradient / (curve + STEP_PRECISION)
             self.steps_ = self.steps_ + np.clip(step, -1.0, 1.0)
-            member, total = self.members(prior, right, wrong)
-            if total - before < 1e-5 * n:
+            member, total = self.members(prior, right, wrong, n_steps)
+            if total - before < 1e-4 * n:
                 break
             before = total
         return self
 
-    def members(self, prior: Floats, right: Floats, wrong: Floats) -> tuple[Floats, float]:
+    def members(
+        self, prior: Floats, right: Floats, wrong: Floats, n_steps: int = 4
+    ) -> tuple[Floats, float]:
         """Return the probabilities of the classes (n, C) and the log-likelihood."""
-        chances, place = self.chances(prior)
+        chances, place = self.chances(prior, n_steps)
         if len(chances) == 1:
             log = right @ np.log(chances[0]).T + wrong @ np.log1p(-chances[0]).T
         else:
@@ -77,15 +83,16 @@ class LatentClasses:
         total = joint.sum(axis=1, keepdims=True)
         return joint / total, float((np.log(total) + top).sum())
 
-    def chances(self, prior: Floats) -> tuple[Floats, Integers]:
+    def chances(self, prior: Floats, n_steps: int = 4) -> tuple[Floats, Integers]:
         """Return the probability right in each class, with ``prior`` as its mean.
 
-        Of shape (D, C, k) for D distinct rows of ``prior``, and each row's number (n,).
+        Of shape (D, C, k) for D distinct rows of ``prior``, and each row's number (n,). The mean is
+        met by Newton's method.
         """
         expected = np.clip(prior, SMALLEST_PRIOR, 1.0 - SMALLEST_PRIOR)
         distinct, place = np.unique(expected, axis=0, return_inverse=True)
         odds = logit(distinct)
-        for _ in range(4 if len(self.weights_) > 1 else 0):
+        for _ in range(n_steps if len(self.weights_) > 1 else 0):
             p = sigmoid(odds[:, None] + self.steps_)
             slope = np.einsum("c,nck->nk", self.weights_, p * (1.0 - p))
             gap = distinct - np.einsum("c,nck->nk", self.weights_, p)
@@ -98,6 +105,9 @@ def choose_classes(
     quality: Floats, prior: Floats, candidates: tuple[int, ...], n_folds: int = 4
 ) -> int:
     """Return the number of classes with the best held-out likelihood."""
+    if len(quality) > ROWS_TO_CHOOSE:
+        some = np.linspace(0, len(quality) - 1, ROWS_TO_CHOOSE).round().astype(int)
+        quality, prior = quality[some], prior[some]
     fold = np.random.default_rng(0).permutation(len(quality)) % n_folds
     best, best_value = 1, -np.inf
     for n_classes in candidates:

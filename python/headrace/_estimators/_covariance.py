@@ -76,15 +76,18 @@ def pooled(values: Floats, noise: Floats) -> Floats:
     usable = np.isfinite(values) & np.isfinite(noise) & (noise > 0.0)
     if usable.sum() < 3:
         return values
-    x, weight = values[usable], 1.0 / noise[usable]
+    x, error = values[usable], noise[usable]
+    error = np.maximum(error, 1e-6 * error.max())
+    weight = 1.0 / error
     total = weight.sum()
     mean = (weight * x).sum() / total
     excess = (weight * (x - mean) ** 2).sum() - (len(x) - 1)
-    spread = max(0.0, excess / (total - (weight**2).sum() / total))
-    weight = 1.0 / (noise[usable] + spread)
+    spare = total - (weight**2).sum() / total
+    spread = max(0.0, excess / spare) if spare > 0.0 else 0.0
+    weight = 1.0 / (error + spread)
     mean = (weight * x).sum() / weight.sum()
     shrunk = values.copy()
-    shrunk[usable] = mean + spread / (spread + noise[usable]) * (x - mean)
+    shrunk[usable] = mean + spread / (spread + error) * (x - mean)
     return shrunk
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from headrace._check import check_integer
+from headrace._estimators._calibration import logit
 from headrace._estimators._classes import LatentClasses, average_of, choose_classes
 from headrace._estimators._groups import Groups
 from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, Reveals
@@ -237,7 +238,7 @@ class BinaryEstimator(EstimatorBase):
             raise ValueError("signal_model='normal' takes one signal (or own feature) a model")
         if name == "auto":
             name = "logistic"
-            if values.shape[2] == 1:
+            if values.shape[2] == 1 and len(every) > 1:
                 halves = every[::2], every[1::2]
                 names = ("normal", "logistic")
                 losses = [0.0, 0.0]
@@ -247,8 +248,10 @@ class BinaryEstimator(EstimatorBase):
                         ratio = model.log_ratios(
                             values[hold], codes[hold], np.arange(quality.shape[1])
                         )
-                        odds = np.log(prior[hold]) - np.log1p(-prior[hold]) + ratio
-                        losses[j] += np.nansum(np.logaddexp(0.0, odds) - quality[hold] * odds)
+                        there = ~np.isnan(quality[hold]) & ~np.isnan(ratio)
+                        odds = (logit(prior[hold]) + ratio)[there]
+                        loss = np.logaddexp(0.0, odds) - quality[hold][there] * odds
+                        losses[j] += float(loss.sum())
                 name = names[int(np.argmin(losses))]
         return fitted(name, every)
 
