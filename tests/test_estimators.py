@@ -336,11 +336,10 @@ def test_bad_parameters() -> None:
 @EVERY
 def test_the_conventions_of_scikit_learn(make: Any) -> None:
     estimator = make(own_features=[0, 1, 2, 3])
-    protocol: type = hr.Estimator
-    assert isinstance(estimator, protocol)
     assert estimator.get_params()["own_features"] == [0, 1, 2, 3]
     assert "own_features=[0, 1, 2, 3]" in repr(estimator)
     assert estimator.set_params(own_features=None) is estimator
+    assert isinstance(make(), hr.Estimator)
     before = estimator.get_params()
     assert estimator.fit(simulated(60)) is estimator
     assert estimator.get_params() == before

@@ -54,11 +54,17 @@ class LatentClasses:
         n_steps = 2 if len(np.unique(prior, axis=0)) > FEW_ROWS else 4  # a few will do on the way
         for _ in range(N_ITERATIONS):
             self.weights_ = (member.sum(axis=0) + 1.0) / (n + n_classes)
-            distinct, place = self.chances(prior, n_steps)
-            chances = distinct[place]
-            pull = np.einsum("nc,nck->ck", member, right[:, None] - known[:, None] * chances)
-            curve = np.einsum("nc,nck->ck", member, known[:, None] * chances * (1.0 - chances))
-            gradient = pull - STEP_PRECISION * self.steps_
+            chances, place = self.chances(prior, n_steps)
+            if len(chances) <= FEW_ROWS:
+                rows = [np.flatnonzero(place == number) for number in range(len(chances))]
+                count = np.stack([member[some].T @ known[some].astype(float) for some in rows])
+                expected = (count * chances).sum(axis=0)
+                curve = (count * chances * (1.0 - chances)).sum(axis=0)
+            else:
+                there = known[:, None] * chances[place]
+                expected = np.einsum("nc,nck->ck", member, there)
+                curve = np.einsum("nc,nck->ck", member, there * (1.0 - there))
+            gradient = member.T @ right - expected - STEP_PRECISION * self.steps_
             step = gradient / (curve + STEP_PRECISION)
             self.steps_ = self.steps_ + np.clip(step, -1.0, 1.0)
             member, total = self.members(prior, right, wrong, n_steps)
@@ -74,6 +80,11 @@ class LatentClasses:
         chances, place = self.chances(prior, n_steps)
         if len(chances) == 1:
             log = right @ np.log(chances[0]).T + wrong @ np.log1p(-chances[0]).T
+        elif len(chances) <= FEW_ROWS:
+            log = np.empty((len(right), len(self.weights_)))
+            for number, chance in enumerate(chances):
+                some = place == number
+                log[some] = right[some] @ np.log(chance).T + wrong[some] @ np.log1p(-chance).T
         else:
             log = np.einsum("nk,nck->nc", right, np.log(chances)[place])
             log += np.einsum("nk,nck->nc", wrong, np.log1p(-chances)[place])
