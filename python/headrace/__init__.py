@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from headrace._backends import backends
 from headrace._bootstrap import Interval
+from headrace._estimators.binary import BinaryEstimator
+from headrace._estimators.check import EstimatorCheck, check_estimator
+from headrace._estimators.gaussian import GaussianEstimator
 from headrace._estimators.noisy import NoisyEstimator, add_noise
 from headrace._estimators.precomputed import PrecomputedEstimator
 from headrace._estimators.protocol import Estimates, Estimator
@@ -18,10 +21,13 @@ from headrace._selection import Selection
 __version__ = "0.1.0"
 
 __all__ = [
+    "BinaryEstimator",
     "Estimates",
     "Estimator",
+    "EstimatorCheck",
     "Evaluation",
     "Frontier",
+    "GaussianEstimator",
     "Interval",
     "NoisyEstimator",
     "PrecomputedEstimator",
@@ -33,6 +39,7 @@ __all__ = [
     "add_noise",
     "backends",
     "batch_select",
+    "check_estimator",
     "frontier",
     "instruction_sets",
 ]

@@ -1,0 +1,145 @@
+"""Latent classes of queries: which models tend to be right together.
+
+Within a class, the models are right independently of each other. Fitted by expectation
+maximisation; the log-odds of each class and model deviate from those that the features lead to
+expect by a normally distributed step, which smooths them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headrace._estimators._calibration import logit, sigmoid
+from headrace._log import Integers
+from headrace._problem import Floats
+
+SMALLEST_PRIOR = 0.005
+"""Expected qualities are kept this far from 0 and 1."""
+STEP_PRECISION = 0.25
+N_ITERATIONS = 60
+FEW_ROWS = 64
+ROWS_TO_CHOOSE = 1500
+"""Enough to choose the number of classes by."""
+
+
+class LatentClasses:
+    """A mixture of ``len(weights_)`` classes for 0/1 qualities (n, k).
+
+    Attributes
+    ----------
+    weights_ : array of shape (C,)
+    steps_ : array of shape (C, k)
+        What a class adds to the log-odds.
+    """
+
+    weights_: Floats
+    steps_: Floats
+
+    def fit(self, quality: Floats, prior: Floats, n_classes: int, seed: int) -> LatentClasses:
+        """Learn from qualities, NaN where missing, and what features lead to expect of them."""
+        n, k = quality.shape
+        known = ~np.isnan(quality)
+        right = np.where(known, quality, 0.0)
+        wrong = np.where(known, 1.0 - quality, 0.0)
+        rng = np.random.default_rng(seed)
+        self.weights_ = np.full(n_classes, 1.0 / n_classes)
+        self.steps_ = np.zeros((n_classes, k))
+        if n_classes == 1:
+            return self
+        surplus = np.where(known, quality - prior, 0.0).mean(axis=1)
+        level = (np.argsort(np.argsort(surplus + rng.normal(0.0, 0.3, n))) + 0.5) / n * n_classes
+        member = np.eye(n_classes)[np.minimum(level.astype(int), n_classes - 1)]
+        member = 0.8 * member + 0.2 * rng.dirichlet(np.ones(n_classes), n)
+        before = -np.inf
+        n_steps = 2 if len(np.unique(prior, axis=0)) > FEW_ROWS else 4  # a few will do on the way
+        for _ in range(N_ITERATIONS):
+            self.weights_ = (member.sum(axis=0) + 1.0) / (n + n_classes)
+            chances, place = self.chances(prior, n_steps)
+            if len(chances) <= FEW_ROWS:
+                rows = [np.flatnonzero(place == number) for number in range(len(chances))]
+                count = np.stack([member[some].T @ known[some].astype(float) for some in rows])
+                expected = (count * chances).sum(axis=0)
+                curve = (count * chances * (1.0 - chances)).sum(axis=0)
+            else:
+                there = known[:, None] * chances[place]
+                expected = np.einsum("nc,nck->ck", member, there)
+                curve = np.einsum("nc,nck->ck", member, there * (1.0 - there))
+            gradient = member.T @ right - expected - STEP_PRECISION * self.steps_
+            step = gradient / (curve + STEP_PRECISION)
+            self.steps_ = self.steps_ + np.clip(step, -1.0, 1.0)
+            member, total = self.members(prior, right, wrong, n_steps)
+            if total - before < 1e-4 * n:
+                break
+            before = total
+        return self
+
+    def members(
+        self, prior: Floats, right: Floats, wrong: Floats, n_steps: int = 4
+    ) -> tuple[Floats, float]:
+        """Return the probabilities of the classes (n, C) and the log-likelihood."""
+        chances, place = self.chances(prior, n_steps)
+        if len(chances) == 1:
+            log = right @ np.log(chances[0]).T + wrong @ np.log1p(-chances[0]).T
+        elif len(chances) <= FEW_ROWS:
+            log = np.empty((len(right), len(self.weights_)))
+            for number, chance in enumerate(chances):
+                some = place == number
+                log[some] = right[some] @ np.log(chance).T + wrong[some] @ np.log1p(-chance).T
+        else:
+            log = np.einsum("nk,nck->nc", right, np.log(chances)[place])
+            log += np.einsum("nk,nck->nc", wrong, np.log1p(-chances)[place])
+        log += np.log(self.weights_)
+        top = log.max(axis=1, keepdims=True)
+        joint = np.exp(log - top)
+        total = joint.sum(axis=1, keepdims=True)
+        return joint / total, float((np.log(total) + top).sum())
+
+    def chances(self, prior: Floats, n_steps: int = 4) -> tuple[Floats, Integers]:
+        """Return the probability right in each class, with ``prior`` as its mean.
+
+        Of shape (D, C, k) for D distinct rows of ``prior``, and each row's number (n,). The mean is
+        met by Newton's method.
+        """
+        expected = np.clip(prior, SMALLEST_PRIOR, 1.0 - SMALLEST_PRIOR)
+        distinct, place = np.unique(expected, axis=0, return_inverse=True)
+        odds = logit(distinct)
+        for _ in range(n_steps if len(self.weights_) > 1 else 0):
+            p = sigmoid(odds[:, None] + self.steps_)
+            slope = np.einsum("c,nck->nk", self.weights_, p * (1.0 - p))
+            gap = distinct - np.einsum("c,nck->nk", self.weights_, p)
+            odds = odds + np.clip(gap / np.maximum(slope, 1e-3), -2.0, 2.0)
+        p = np.clip(sigmoid(odds[:, None] + self.steps_), 1e-4, 1.0 - 1e-4)
+        return p, place.ravel().astype(np.int64)
+
+
+def choose_classes(
+    quality: Floats, prior: Floats, candidates: tuple[int, ...], n_folds: int = 4
+) -> int:
+    """Return the number of classes with the best held-out likelihood."""
+    if len(quality) > ROWS_TO_CHOOSE:
+        some = np.linspace(0, len(quality) - 1, ROWS_TO_CHOOSE).round().astype(int)
+        quality, prior = quality[some], prior[some]
+    fold = np.random.default_rng(0).permutation(len(quality)) % n_folds
+    best, best_value = 1, -np.inf
+    for n_classes in candidates:
+        value = 0.0
+        for number in range(n_folds):
+            learn, hold = fold != number, fold == number
+            if not learn.any() or not hold.any():
+                continue
+            classes = LatentClasses().fit(quality[learn], prior[learn], n_classes, seed=0)
+            held = quality[hold]
+            right = np.where(np.isnan(held), 0.0, held)
+            wrong = np.where(np.isnan(held), 0.0, 1.0 - held)
+            value += classes.members(prior[hold], right, wrong)[1]
+        if value > best_value:
+            best, best_value = n_classes, value
+    return best
+
+
+def average_of(fits: list[LatentClasses]) -> LatentClasses:
+    """Return the mixture of several fits: their mean as a distribution."""
+    mixed = LatentClasses()
+    mixed.weights_ = np.concatenate([one.weights_ for one in fits]) / len(fits)
+    mixed.steps_ = np.concatenate([one.steps_ for one in fits])
+    return mixed

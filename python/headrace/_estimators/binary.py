@@ -1,0 +1,291 @@
+"""Probabilities of being right, by latent classes of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from headrace._check import check_integer
+from headrace._estimators._calibration import logit
+from headrace._estimators._classes import LatentClasses, average_of, choose_classes
+from headrace._estimators._groups import Groups
+from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, Reveals
+from headrace._estimators._ridge import GroupRidge
+from headrace._estimators.base import EstimatorBase, checked_features, run_set
+from headrace._estimators.protocol import Estimates
+from headrace._log import Integers, Queries, QueryLog
+from headrace._problem import Floats
+
+Self = TypeVar("Self", bound="BinaryEstimator")
+Ratios = NormalRatios | LogisticRatios
+
+SIGNAL_MODELS = ("auto", "normal", "logistic")
+CANDIDATES = (1, 2, 3, 4, 6, 8)
+N_FITS = 4
+TEMPERS = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.0)
+
+
+class BinaryEstimator(EstimatorBase):
+    """For quality that is 0 or 1: the probability of being right, given all signals.
+
+    Queries fall into latent classes, in which some models tend to be right and others not; within a
+    class, models are right independently of each other. A signal multiplies the odds that its own
+    model is right, and with them the odds of the classes, which carry what it says to all the
+    other models. Features and groups set the probabilities before any signal.
+
+    Parameters
+    ----------
+    n_classes : int or "auto"
+        By default the number with the best held-out likelihood.
+    signal_model : "auto", "normal" or "logistic"
+        Of each model's signals: normal around a line in quality, where models are taken for
+        relatives (for one signal a model); or a logistic regression of quality with slopes for each
+        group. By default the one that predicts held-out rows better.
+    temper : float or "auto"
+        Power of what signals say of a query's class, between 0 and 1: below 1 where the signals of
+        different models err together. By default the power with the best likelihood of the labels.
+    own_features : int array-like of shape (k,) or (k, p), optional
+        Columns of the features that tell of one model alone, such as a predicted quality of its
+        answer: signals that are there from the start.
+    cost_features : int array-like of shape (k,) or (k, p), optional
+        Columns of the features that tell of the cost of one model alone.
+
+    Attributes
+    ----------
+    n_classes_ : int
+        Several fits from different starts are averaged, so that the mixture has more.
+    temper_ : float
+
+    Notes
+    -----
+    The stated spread is that of the change when a model runs by itself, from the distribution of
+    its signal. Beliefs after a look are far from normal; :meth:`reservation_values` gives the index
+    rule's values from their own distribution, which decides better than the spread alone.
+
+    Examples
+    --------
+    >>> import numpy as np, headrace as hr
+    >>> rng = np.random.default_rng(0)
+    >>> easy = rng.random((600, 1)) < 0.5
+    >>> quality = (rng.random((600, 2)) < np.where(easy, 0.95, 0.3)).astype(float)
+    >>> signals = quality + 0.4 * rng.normal(size=(600, 2))
+    >>> estimator = hr.BinaryEstimator().fit(hr.QueryLog(quality, [1.0, 2.0], signals=signals))
+    >>> queries = hr.QueryLog([[0.0, 0.0]], [1.0, 2.0], signals=[[1.1, 0.0]]).queries
+    >>> estimator.estimate(queries, ran=[]).qualities.round(1)
+    array([[0.6, 0.6]])
+    >>> estimator.estimate(queries, ran=[0]).qualities.round(1)  # one right: the other is likelier
+    array([[1. , 0.8]])
+    """
+
+    n_classes_: int
+    temper_: float
+
+    def __init__(
+        self,
+        n_classes: int | str = "auto",
+        signal_model: str = "auto",
+        temper: float | str = "auto",
+        own_features: ArrayLike | None = None,
+        cost_features: ArrayLike | None = None,
+    ) -> None:
+        self.n_classes = n_classes
+        self.signal_model = signal_model
+        self.temper = temper
+        self.own_features = own_features
+        self.cost_features = cost_features
+
+    def fit(self: Self, log: QueryLog) -> Self:
+        """Learn from a log; cells without a quality are left out."""
+        self._check_parameters()
+        quality = log.quality
+        other = ~np.isnan(quality) & (quality != 0.0) & (quality != 1.0)
+        if other.any():
+            row, column = (int(i) for i in np.argwhere(other)[0])
+            raise ValueError(
+                f"BinaryEstimator needs qualities 0 and 1, got {quality[row, column]} at index "
+                f"{(row, column)}: use GaussianEstimator"
+            )
+        self._remember(log)
+        self._fit_columns(log)
+        n, k = quality.shape
+        known = log.queries
+        self.groups_ = Groups.of(known.groups)
+        codes, n_groups = self.groups_.codes(known.groups, n), len(self.groups_)
+        general = checked_features(known.features, self.general_, n)
+        self._fit_cost(log, codes)
+        self.mean_ = GroupRidge().fit(general, codes, n_groups, quality)
+        prior = self._prior(general, codes)
+
+        every = np.arange(k)
+        self.ratios_: list[Ratios] = []
+        seen = []
+        for values in self._inputs(known, every):
+            model = self._signal_model(values, codes, quality, prior)
+            ratios = model.log_ratios(values, codes, every)
+            self.ratios_.append(model)
+            seen.append(np.where(np.isnan(quality), np.nan, ratios))
+        if self.n_signals_:
+            self.reveals_ = Reveals.of(seen[-1], codes, n_groups, prior)
+            self.spreads_ = self.reveals_.spreads()
+
+        count = self.n_classes
+        if count == "auto":
+            count = choose_classes(quality, prior, CANDIDATES)
+        self.n_classes_ = int(count)
+        fits = [
+            LatentClasses().fit(quality, prior, self.n_classes_, seed) for seed in range(N_FITS)
+        ]
+        self.classes_ = average_of(fits) if self.n_classes_ > 1 else fits[0]
+        self.temper_ = 1.0 if self.temper == "auto" else float(self.temper)
+        if self.temper == "auto" and seen and self.n_classes_ > 1:
+            total = np.nan_to_num(sum(seen))
+            self.temper_ = self._best_temper(quality, prior, total)
+        return self
+
+    def estimate(self, queries: Queries, ran: Sequence[int]) -> Estimates:
+        """Return probabilities of being right given the signals of the models that have run."""
+        columns = run_set(ran, queries.n_models)
+        self._check_queries(queries, columns)
+        n, k = len(queries), self.n_models_
+        codes = self.groups_.codes(queries.groups, n)
+        general = checked_features(queries.features, self.general_, n)
+        known = np.zeros((n, k))
+        for number, values in enumerate(self._inputs(queries, columns)):
+            early = number < len(self.ratios_) - bool(self.n_signals_)
+            models = np.arange(k) if early else columns
+            known[:, models] += self.ratios_[number].log_ratios(values, codes, models)
+        qualities = self._posterior(self._prior(general, codes), known, self.temper_)
+        sigmas = np.zeros((n, k))
+        if self.n_signals_:
+            place = qualities * (len(GRID) - 1)
+            low = np.minimum(place.astype(int), len(GRID) - 2)
+            part = place - low
+            model = np.arange(k)
+            left = self.spreads_[codes[:, None], model, low]
+            sigmas = left + part * (self.spreads_[codes[:, None], model, low + 1] - left)
+            sigmas[:, columns] = 0.0
+        return Estimates(qualities, self._costs(queries, codes), sigmas=sigmas)
+
+    def _check_parameters(self) -> None:
+        if self.signal_model not in SIGNAL_MODELS:
+            raise ValueError(
+                f"unknown signal_model {self.signal_model!r}: choose one of {list(SIGNAL_MODELS)}"
+            )
+        if self.n_classes != "auto":
+            check_integer("n_classes", self.n_classes, 1)
+        if self.temper != "auto" and (
+            isinstance(self.temper, str) or not 0.0 <= self.temper <= 1.0
+        ):
+            raise ValueError(f"temper must be 'auto' or between 0 and 1, got {self.temper!r}")
+
+    def reservation_values(self, queries: Queries, ran: Sequence[int], prices: ArrayLike) -> Floats:
+        """Return the reservation values of the index rule, from the distribution of signals.
+
+        Parameters
+        ----------
+        queries : Queries
+        ran : sequence of int
+            The models that have run.
+        prices : array-like that fits shape (n, k)
+            The price of running each model, in units of quality: ``lambda_`` times its cost.
+
+        Returns
+        -------
+        array of shape (n, k)
+            ``z`` with E[(X - z)+] equal to the price, X being the estimate after the run; the
+            estimate itself of models that have run.
+        """
+        estimates = self.estimate(queries, ran)
+        codes = self.groups_.codes(queries.groups, len(queries))
+        price = np.broadcast_to(np.asarray(prices, dtype=float), estimates.qualities.shape)
+        if not self.n_signals_:
+            without: Floats = estimates.qualities - price
+            return without
+        values = self.reveals_.reservation_values(estimates.qualities, codes, price)
+        columns = run_set(ran, queries.n_models)
+        values[:, columns] = estimates.qualities[:, columns]
+        return values
+
+    def _prior(self, general: Floats, codes: Integers) -> Floats:
+        return np.clip(self.mean_.predict(general, codes), 0.005, 0.995)
+
+    def _inputs(self, queries: Queries, models: Integers) -> list[Floats]:
+        inputs = []
+        if self.own_.shape[1]:
+            assert queries.features is not None
+            inputs.append(queries.features[:, self.own_])
+        if self.n_signals_ and len(models):
+            assert queries.signals is not None
+            inputs.append(queries.signals[:, models])
+        return inputs
+
+    def _signal_model(
+        self, values: Floats, codes: Integers, quality: Floats, prior: Floats
+    ) -> Ratios:
+        """Fit the signal model asked for, or the one that predicts held-out rows better."""
+        n_groups = len(self.groups_)
+
+        def fitted(name: str, rows: Integers) -> Ratios:
+            model: Ratios = NormalRatios() if name == "normal" else LogisticRatios()
+            return model.fit(values[rows], codes[rows], n_groups, quality[rows], prior[rows])
+
+        every = np.arange(len(quality))
+        name = self.signal_model
+        if name == "normal" and values.shape[2] > 1:
+            raise ValueError("signal_model='normal' takes one signal (or own feature) a model")
+        if name == "auto":
+            name = "logistic"
+            if values.shape[2] == 1 and len(every) > 1:
+                halves = every[::2], every[1::2]
+                names = ("normal", "logistic")
+                losses = [0.0, 0.0]
+                for j, one in enumerate(names):
+                    for learn, hold in (halves, halves[::-1]):
+                        model = fitted(one, learn)
+                        ratio = model.log_ratios(
+                            values[hold], codes[hold], np.arange(quality.shape[1])
+                        )
+                        there = ~np.isnan(quality[hold]) & ~np.isnan(ratio)
+                        odds = (logit(prior[hold]) + ratio)[there]
+                        loss = np.logaddexp(0.0, odds) - quality[hold][there] * odds
+                        losses[j] += float(loss.sum())
+                name = names[int(np.argmin(losses))]
+        return fitted(name, every)
+
+    def _posterior(self, prior: Floats, log_ratios: Floats, temper: float) -> Floats:
+        """Return probabilities of being right from the ratios seen, 0 where nothing is."""
+        chances, place = self.classes_.chances(prior)
+        n, k = log_ratios.shape
+        log = np.tile(np.log(self.classes_.weights_), (n, 1))
+        seen = np.flatnonzero(log_ratios.any(axis=0))
+        ratios = np.exp(log_ratios)
+        likely = {}
+        for i in seen:
+            chance = chances[place, :, i]
+            chance_right = chance * ratios[:, i, None]
+            either = chance_right + (1.0 - chance)
+            likely[i] = chance_right / either
+            log += temper * np.log(either)
+        log -= log.max(axis=1, keepdims=True)
+        member = np.exp(log)
+        member /= member.sum(axis=1, keepdims=True)
+        posterior = np.empty((n, k))
+        rest = np.setdiff1d(np.arange(k), seen)
+        if len(chances) == 1:
+            posterior[:, rest] = member @ chances[0][:, rest]
+        else:
+            for i in rest:
+                posterior[:, i] = np.einsum("nc,nc->n", member, chances[place, :, i])
+        for i in seen:
+            posterior[:, i] = np.einsum("nc,nc->n", member, likely[i])
+        return posterior
+
+    def _best_temper(self, quality: Floats, prior: Floats, ratios: Floats) -> float:
+        losses = []
+        for temper in TEMPERS:
+            p = np.clip(self._posterior(prior, ratios, temper), 1e-6, 1.0 - 1e-6)
+            losses.append(-np.nansum(quality * np.log(p) + (1.0 - quality) * np.log1p(-p)))
+        return TEMPERS[int(np.argmin(losses))]

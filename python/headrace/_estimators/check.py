@@ -1,0 +1,226 @@
+"""Measure whether an estimator's estimates are what they claim to be."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from headrace._estimators.protocol import Estimates, Estimator
+from headrace._log import QueryLog
+from headrace._problem import Bools, Floats
+
+CERTAIN = 3.0
+"""Standard errors beyond which a deviation is not put down to chance."""
+SLOPE_TOLERANCE = 0.15
+SHARE_TOLERANCE = 0.05
+"""Of a bias, or a claim too high, in units of the standard deviation of quality."""
+SPREAD_TOLERANCE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatorCheck:
+    """What was found on held-out rows; ``print`` it.
+
+    Attributes
+    ----------
+    models : tuple of str
+    n_queries : int
+        Number of held-out rows.
+    slope, slope_error : float64 array of shape (k,)
+        Regression of the estimate after running a model on the estimate before, with its standard
+        error. 1 where estimates are posterior means; below 1, what was expected before is too
+        extreme. NaN where the estimate before does not vary.
+    bias, bias_error : float64 array of shape (k,)
+        Mean of the change that running a model brings. 0 where estimates are posterior means.
+    stated, realised : float64 array of shape (k,)
+        Spread of that change: as stated (root mean square over queries), as it came.
+    claimed, achieved, achieved_error : float64 array of shape (2,)
+        Mean estimate of the best-looking answer, and its mean quality: without a run, and with all
+        models run. A claim above is the winner's curse.
+    quality_spread : float
+        Standard deviation of quality.
+    """
+
+    models: tuple[str, ...]
+    n_queries: int
+    slope: Floats
+    slope_error: Floats
+    bias: Floats
+    bias_error: Floats
+    stated: Floats
+    realised: Floats
+    claimed: Floats
+    achieved: Floats
+    achieved_error: Floats
+    quality_spread: float
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong, in words; empty if nothing is."""
+        found = []
+        tolerance = SHARE_TOLERANCE * self.quality_spread
+        off = np.abs(self.slope - 1.0) > np.maximum(SLOPE_TOLERANCE, CERTAIN * self.slope_error)
+        for way, where in (
+            ("too extreme", off & (self.slope < 1.0)),
+            ("too timid", off & (self.slope > 1.0)),
+        ):
+            if where.any():
+                found.append(f"the estimate before a run is {way}, for {self._named(where)}")
+        shifted = np.abs(self.bias) > np.maximum(tolerance, CERTAIN * self.bias_error)
+        for way, where in (
+            ("too low", shifted & (self.bias > 0.0)),
+            ("too high", shifted & (self.bias < 0.0)),
+        ):
+            if where.any():
+                found.append(
+                    f"the estimate before a run is {way} against the one after it, for "
+                    f"{self._named(where)}"
+                )
+        least = np.maximum(self.realised, 1e-3 * self.quality_spread)
+        wide = self.stated > (1.0 + SPREAD_TOLERANCE) * least
+        narrow = self.stated < (1.0 - SPREAD_TOLERANCE) * self.realised
+        narrow &= self.realised > 1e-3 * self.quality_spread
+        for way, where in (("larger", wide), ("smaller", narrow)):
+            if where.any():
+                effect = "too much" if way == "larger" else "too little"
+                found.append(
+                    f"the stated spread of the change is {way} than the realised one, so that a "
+                    f"router explores {effect}, for {self._named(where)}"
+                )
+        for i, when in enumerate(("before any run", "with all models run")):
+            gap = float(self.claimed[i] - self.achieved[i])
+            if abs(gap) > max(tolerance, CERTAIN * float(self.achieved_error[i])):
+                high = gap > 0.0
+                found.append(
+                    f"the best-looking answer {when} is claimed to be {self.claimed[i]:.3f} and is "
+                    f"{self.achieved[i]:.3f}: "
+                    + (
+                        "a winner's curse; a look-ahead scale below 1 makes up for a part of it"
+                        if high
+                        else "estimates are too low where it matters"
+                    )
+                )
+        return tuple(found)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong beyond chance and tolerance."""
+        return not self.faults
+
+    def _named(self, where: Bools) -> str:
+        names = [name for name, one in zip(self.models, where, strict=True) if one]
+        if len(names) == len(self.models) and len(names) > 1:
+            return "all models"
+        if len(names) > 5:
+            return ", ".join(names[:5]) + f" and {len(names) - 5} more"
+        return ", ".join(names)
+
+    def __str__(self) -> str:
+        width = max(5, *(len(name) for name in self.models))
+        lines = [
+            f"{self.n_queries} held-out queries. Change of the estimate when a model runs:",
+            f"{'model':<{width}}   slope            bias           stated / realised spread",
+        ]
+        lines += [
+            f"{name:<{width}}  {self.slope[i]:6.2f} ± {self.slope_error[i]:<5.2f}  "
+            f"{self.bias[i]:+7.3f} ± {self.bias_error[i]:<6.3f}  "
+            f"{self.stated[i]:.3f} / {self.realised[i]:.3f}"
+            for i, name in enumerate(self.models)
+        ]
+        for i, when in enumerate(("before any run", "with all models run")):
+            lines.append(
+                f"best-looking answer {when}: claimed {self.claimed[i]:.3f}, "
+                f"is {self.achieved[i]:.3f} ± {self.achieved_error[i]:.3f}"
+            )
+        faults = self.faults
+        lines += [f"- {fault}" for fault in faults] or ["nothing wrong beyond chance"]
+        return "\n".join(lines)
+
+
+def check_estimator(
+    estimator: Estimator, log: QueryLog, *, share: float = 0.5, seed: int = 0, refit: bool = True
+) -> EstimatorCheck:
+    """Measure on held-out rows whether estimates are posterior means with the stated spread.
+
+    A router needs estimates of which nothing is expected to change by running a model, and an
+    uncertainty that is the spread of the change. Where either fails, a better search makes worse
+    decisions.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        A copy of it is fitted; it stays as it is.
+    log : QueryLog
+    share : float
+        Share of the rows to fit on.
+    seed : int
+        Of the split.
+    refit : bool
+        With False, the estimator is used as it was fitted, and all rows of the log are held out.
+
+    Returns
+    -------
+    EstimatorCheck
+
+    Examples
+    --------
+    >>> import numpy as np, headrace as hr
+    >>> rng = np.random.default_rng(0)
+    >>> quality = rng.normal(size=(2000, 1)) + rng.normal(size=(2000, 2))
+    >>> signals = quality + rng.normal(size=(2000, 2))
+    >>> log = hr.QueryLog(quality, [1.0, 2.0], signals=signals)
+    >>> hr.check_estimator(hr.GaussianEstimator(), log).faults
+    ()
+    """
+    held = log
+    fitted = estimator
+    if refit:
+        learn, held = log.split(share, seed=seed)
+        fitted = copy.deepcopy(estimator).fit(learn)
+    queries, k = held.queries, held.n_models
+    before = fitted.estimate(queries, [])
+    deviations = np.broadcast_to(before.deviations(), before.qualities.shape)
+    slope, slope_error, bias, bias_error = (np.full(k, np.nan) for _ in range(4))
+    realised = np.full(k, np.nan)
+    for i in range(k):
+        rows = np.flatnonzero(~np.isnan(held.quality[:, i]))
+        after = fitted.estimate(queries.rows(rows), [i]).qualities[:, i]
+        ante = before.qualities[rows, i]
+        change = after - ante
+        n = len(rows)
+        bias[i], realised[i] = (change.mean(), change.std()) if n else (np.nan, np.nan)
+        bias_error[i] = realised[i] / np.sqrt(max(n, 1))
+        square = ((ante - ante.mean()) ** 2).sum() if n > 2 else 0.0
+        if square > 1e-12 * n * max(1.0, float(np.abs(ante).max(initial=0.0)) ** 2):
+            slope[i] = 1.0 + ((ante - ante.mean()) * (change - bias[i])).sum() / square
+            left = change - bias[i] - (slope[i] - 1.0) * (ante - ante.mean())
+            slope_error[i] = np.sqrt((left**2).sum() / (n - 2) / square)
+    full = np.flatnonzero(held.quality.shape[1] == (~np.isnan(held.quality)).sum(axis=1))
+    ends = np.full((3, 2), np.nan)
+    if len(full):
+        complete = queries.rows(full)
+        stages: tuple[Estimates, ...] = (
+            fitted.estimate(complete, []),
+            fitted.estimate(complete, range(k)),
+        )
+        for j, stage in enumerate(stages):
+            best = stage.qualities.argmax(axis=1)
+            claimed = stage.qualities[np.arange(len(full)), best]
+            got = held.quality[full, best]
+            ends[:, j] = claimed.mean(), got.mean(), (got - claimed).std() / np.sqrt(len(full))
+    return EstimatorCheck(
+        models=held.models,
+        n_queries=held.n_queries,
+        slope=slope,
+        slope_error=slope_error,
+        bias=bias,
+        bias_error=bias_error,
+        stated=np.sqrt((deviations**2).mean(axis=0)),
+        realised=realised,
+        claimed=ends[0],
+        achieved=ends[1],
+        achieved_error=ends[2],
+        quality_spread=float(np.nanstd(held.quality)),
+    )

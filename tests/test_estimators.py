@@ -1,0 +1,364 @@
+"""Estimates are conditional means of the model that was fitted, and posterior means of the data."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import headrace as hr
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+Log = hr.QueryLog
+MAKERS: dict[str, Callable[..., Any]] = {
+    "gaussian": hr.GaussianEstimator,
+    "logistic": lambda **options: hr.GaussianEstimator(calibration="logistic", **options),
+    "binary": hr.BinaryEstimator,
+}
+EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+FEW = settings(max_examples=10, deadline=None)
+
+
+def simulated(
+    n: int = 300,
+    k: int = 4,
+    seed: int = 0,
+    *,
+    m: int = 1,
+    d: int = 0,
+    groups: int = 0,
+    binary: bool = True,
+    own: bool = False,
+) -> Log:
+    """Return a log drawn from what the estimators assume: relatives, with linear signals."""
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(n, 1)) + 0.5 * rng.normal(size=(n, k)) + np.linspace(-0.5, 0.8, k)
+    features = rng.normal(size=(n, d)) if d else None
+    if features is not None:
+        level = level + 0.5 * features[:, :1]
+    label = rng.integers(0, groups, n) if groups else None
+    if label is not None:
+        level = level + 0.4 * (label[:, None] - label.mean())
+    quality = level
+    if binary:
+        quality = (rng.random((n, k)) < 1.0 / (1.0 + np.exp(-1.5 * level))).astype(float)
+    signals = quality[:, :, None] + rng.normal(0.0, 0.6, (n, k, m))
+    if own:
+        early = quality + rng.normal(0.0, 1.0, (n, k))
+        features = early if features is None else np.column_stack([early, features])
+    cost = np.linspace(1.0, 3.0, k) * (1.0 + 0.2 * rng.random((n, k)))
+    return Log(quality, cost, features=features, signals=signals, groups=label)
+
+
+# The Gaussian model
+
+
+@FEW
+@given(seed=st.integers(0, 100), m=st.integers(1, 3), own=st.booleans(), data=st.data())
+def test_conditioning_is_the_textbook_formula(
+    seed: int, m: int, own: bool, data: st.DataObject
+) -> None:
+    k = 4
+    log = simulated(120, k, seed, m=m, own=own, d=2, binary=False)
+    estimator = hr.GaussianEstimator(own_features=np.arange(k) if own else None).fit(log)
+    ran = sorted(data.draw(st.sets(st.integers(0, k - 1), max_size=k)))
+    estimates = estimator.estimate(log.queries, ran)
+
+    known = log.queries
+    assert known.features is not None
+    assert known.signals is not None
+    general = known.features[:, k:] if own else known.features
+    everywhere = np.zeros(len(known), dtype=int)
+    mean = estimator.mean_.predict(general, everywhere)
+    blocks = [known.features[:, :k]] if own else []
+    blocks += list(np.moveaxis(known.signals, 2, 0))
+    expected = [
+        noise.predict(general, everywhere) + slope * mean
+        for noise, slope in zip(estimator.noise_means_, estimator.slopes_, strict=True)
+    ]
+    surprise = np.column_stack(blocks) - np.column_stack(expected)
+    seen = list(range(k)) if own else []
+    seen += [(block + own) * k + i for block in range(m) for i in ran]
+    covariance = estimator.covariance_
+    of_quality, of_evidence = covariance[:k, k:], covariance[k:, k:]
+    gain = of_quality[:, seen] @ np.linalg.pinv(of_evidence[np.ix_(seen, seen)], rcond=1e-12)
+    want = mean + surprise[:, seen] @ gain.T
+    np.testing.assert_allclose(estimates.qualities, want, atol=1e-6)
+
+    def explained(evidence: list[int]) -> Any:
+        inner = np.linalg.pinv(of_evidence[np.ix_(evidence, evidence)], rcond=1e-12)
+        return of_quality[:, evidence] @ inner @ of_quality[:, evidence].T
+
+    change = np.zeros(k)
+    for i in set(range(k)) - set(ran):
+        more = seen + [(block + own) * k + i for block in range(m)]
+        change[i] = (explained(more) - explained(seen))[i, i]
+    np.testing.assert_allclose(estimates.deviations() ** 2, change, atol=1e-6)
+    assert estimates.covariance is not None
+    assert np.linalg.eigvalsh(estimates.covariance).min() > -1e-9
+
+
+def test_a_regressor_of_scikit_learn() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    log = simulated(400, d=3, groups=3)
+    ours = hr.GaussianEstimator().fit(log)
+    theirs = hr.GaussianEstimator(linear_model.Ridge(1.0)).fit(log)
+    one, other = (e.estimate(log.queries, [1]).qualities for e in (ours, theirs))
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.95
+
+
+def test_shrinkage_is_one_at_most_and_takes_a_number() -> None:
+    log = simulated(30, 8)
+    fitted = hr.GaussianEstimator().fit(log).shrinkage_
+    assert all(0.0 <= weight <= 1.0 for weight in fitted)
+    assert hr.GaussianEstimator(shrinkage=0.3).fit(log).shrinkage_ == (0.3, 0.3)
+
+
+# All of them
+
+
+@EVERY
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_permuting_models_permutes_everything(make: Any, seed: int) -> None:
+    log = simulated(150, 4, seed, groups=2, own=True)
+    order = np.random.default_rng(seed).permutation(4)
+    permuted = log.subset(models=[int(i) for i in order])
+    one = make(own_features=np.arange(4)).fit(log).estimate(log.queries, [0, 2])
+    ran = sorted(int(np.flatnonzero(order == i)[0]) for i in (0, 2))
+    other = make(own_features=order).fit(permuted).estimate(permuted.queries, ran)
+    np.testing.assert_allclose(other.qualities, one.qualities[:, order], atol=1e-5)
+    np.testing.assert_allclose(other.costs, one.costs[:, order], atol=1e-6)
+    mine, theirs = one.deviations(), other.deviations()
+    np.testing.assert_allclose(theirs, mine[..., order], atol=1e-4)
+
+
+@EVERY
+def test_the_order_of_arrival_does_not_matter(make: Any) -> None:
+    log = simulated(200)
+    estimator = make().fit(log)
+    one, other = (estimator.estimate(log.queries, ran) for ran in ([0, 2, 3], [3, 0, 2]))
+    np.testing.assert_array_equal(one.qualities, other.qualities)
+    np.testing.assert_array_equal(one.deviations(), other.deviations())
+
+
+@EVERY
+def test_a_query_is_estimated_alike_whatever_comes_with_it(make: Any) -> None:
+    log = simulated(200, d=2, groups=3, own=True)
+    estimator = make(own_features=np.arange(4)).fit(log)
+    rows = np.array([7, 150, 3])
+    whole = estimator.estimate(log.queries, [1])
+    part = estimator.estimate(log.queries.rows(rows), [1])
+    np.testing.assert_allclose(part.qualities, whole.qualities[rows], rtol=1e-12, atol=1e-14)
+
+
+@EVERY
+def test_signals_of_models_that_have_not_run_are_not_looked_at(make: Any) -> None:
+    log = simulated(200)
+    estimator = make().fit(log)
+    signals = log.queries.signals
+    assert signals is not None
+    hidden = np.where(np.arange(4)[:, None] == 1, signals, 99.0)
+    other = log.with_observed(signals=hidden)
+    np.testing.assert_array_equal(
+        estimator.estimate(log.queries, [1]).qualities,
+        estimator.estimate(other.queries, [1]).qualities,
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "binary"),
+    [(hr.GaussianEstimator, False), (hr.GaussianEstimator, True), (hr.BinaryEstimator, True)],
+)
+def test_estimates_are_posterior_means_with_the_stated_spread(make: Any, binary: bool) -> None:
+    log = simulated(6000, 3, own=True, binary=binary)
+    found = make(own_features=np.arange(3)).check(log)
+    np.testing.assert_allclose(found.slope, 1.0, atol=0.1)
+    np.testing.assert_allclose(found.bias, 0.0, atol=0.03)
+    np.testing.assert_allclose(found.stated / found.realised, 1.0, atol=0.12)
+    if not (binary and make is hr.GaussianEstimator):
+        assert found.ok, str(found)
+
+
+def test_the_check_says_what_is_wrong() -> None:
+    class Boastful(hr.GaussianEstimator):
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            told = super().estimate(queries, ran)
+            raised = told.qualities + 0.3 * (len(ran) == 0)
+            return hr.Estimates(raised, told.costs, sigmas=3.0 * told.deviations())
+
+    found = Boastful().check(simulated(2000, binary=False))
+    assert not found.ok
+    words = " ".join(found.faults)
+    assert "too high against the one after it, for all models" in words
+    assert "the stated spread of the change is larger" in words
+    assert all(fault in str(found) for fault in found.faults)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_evidence_helps_the_models_that_have_not_run(binary: bool) -> None:
+    log, held = simulated(4000, binary=binary).split(0.5)
+    make = hr.BinaryEstimator if binary else hr.GaussianEstimator
+    estimator = make().fit(log)
+    error = [
+        float(((estimator.estimate(held.queries, ran).qualities - held.quality)[:, 3] ** 2).mean())
+        for ran in ([], [0], [0, 1], [0, 1, 2])
+    ]
+    assert error == sorted(error, reverse=True)
+    assert error[-1] < 0.95 * error[0]
+
+
+def test_reservation_values_solve_their_equation() -> None:
+    log = simulated(500, groups=2)
+    estimator = hr.BinaryEstimator().fit(log)
+    price = 0.03
+    values = estimator.reservation_values(log.queries, [0], price)
+    belief = estimator.estimate(log.queries, [0]).qualities
+    np.testing.assert_array_equal(values[:, 0], belief[:, 0])
+    codes = estimator.groups_.codes(log.queries.groups, len(log.queries))
+    p = belief[:, 1:, None]
+    right, wrong = (
+        table[codes, 1:] for table in (estimator.reveals_.right, estimator.reveals_.wrong)
+    )
+    chance = p * right + (1.0 - p) * wrong
+    np.testing.assert_allclose(chance.sum(axis=2), 1.0)
+    np.testing.assert_allclose(p * right.sum(axis=2, keepdims=True), p)
+    excess = np.maximum(p * right / chance - values[:, 1:, None], 0.0)
+    np.testing.assert_allclose((chance * excess).sum(axis=2), price, atol=1e-12)
+
+
+# What may go wrong
+
+
+@EVERY
+@pytest.mark.parametrize("seed", range(3))
+def test_degenerate_logs(make: Any, seed: int) -> None:
+    log = simulated(40, 6, seed, d=2, groups=3)
+    known = log.queries
+    assert known.signals is not None
+    assert known.features is not None
+    quality, signals, features = log.quality.copy(), known.signals.copy(), known.features.copy()
+    quality[:, 0] = 1.0  # always right
+    signals[:, 1] = 2.5  # says nothing
+    quality[:, 3], signals[:, 3] = quality[:, 2], signals[:, 2]  # the same model twice
+    quality[:, 4], signals[:, 4] = quality[:, 2], signals[:, 2] + 1e-9
+    features[:, 1] = 7.0
+    cases = [
+        Log(quality, log.cost, features=features, signals=signals, groups=known.groups),
+        Log(quality, log.cost, signals=signals),
+        Log(quality, log.cost, features=features),
+        Log(quality, log.cost),
+        Log(quality[:4], log.cost[:4], signals=signals[:4]),  # fewer queries than models
+        Log(quality[:1], log.cost[:1], signals=signals[:1]),
+        Log(quality[:, :1], log.cost[:, :1], signals=signals[:, :1]),
+        Log(quality, log.cost, signals=np.zeros((40, 6))),
+    ]
+    for case in cases:
+        estimator = make().fit(case)
+        for ran in ([], [0], list(range(case.n_models))):
+            estimates = estimator.estimate(case.queries, ran)
+            assert np.isfinite(estimates.qualities).all()
+            assert np.abs(estimates.qualities).max() < 10.0
+            assert (estimates.costs >= 0.0).all()
+            deviations = estimates.deviations()
+            assert np.isfinite(deviations).all()
+            assert (deviations >= 0.0).all()
+            assert not deviations[..., ran].any()
+
+
+@EVERY
+def test_missing_cells_are_left_out(make: Any) -> None:
+    log = simulated(800, d=2, groups=2)
+    gone = np.random.default_rng(1).random(log.quality.shape) < 0.2
+    signals = log.queries.signals
+    assert signals is not None
+    holes = Log(
+        np.where(gone, np.nan, log.quality),
+        np.where(gone, np.nan, log.cost),
+        features=log.queries.features,
+        signals=np.where(gone[:, :, None], np.nan, signals),
+        groups=log.queries.groups,
+    )
+    one, other = (make().fit(case).estimate(log.queries, [1]) for case in (log, holes))
+    assert np.abs(one.qualities - other.qualities).mean() < 0.05
+    assert np.abs(one.costs - other.costs).max() < 0.2
+    with pytest.raises(ValueError, match=r"NaN for model 1, which has run"):
+        make().fit(holes).estimate(holes.queries, [1])
+    with pytest.raises(ValueError, match="no quality of 'model 2'"):
+        make().fit(Log(np.where(np.arange(4) == 2, np.nan, log.quality), log.cost))
+
+
+@EVERY
+def test_bad_input(make: Any) -> None:
+    log = simulated(60, d=1)
+    with pytest.raises(ValueError, match="not fitted yet"):
+        make().estimate(log.queries, [])
+    estimator = make().fit(log)
+    with pytest.raises(ValueError, match="fitted on 4 models, got queries of 2"):
+        estimator.estimate(log.subset(models=[0, 1]).queries, [])
+    with pytest.raises(ValueError, match="fitted on 1 features, got queries with 0"):
+        estimator.estimate(Log(log.quality, log.cost).queries, [])
+    with pytest.raises(ValueError, match="fitted on 1 signals"):
+        estimator.estimate(Log(log.quality, log.cost, features=log.queries.features).queries, [0])
+    with pytest.raises(ValueError, match="ran must be different columns below 4"):
+        estimator.estimate(log.queries, [4])
+    with pytest.raises(TypeError, match="ran must be a sequence"):
+        estimator.estimate(log.queries, [0.5])
+    with pytest.raises(ValueError, match="own_features must have shape"):
+        make(own_features=[0]).fit(log)
+    with pytest.raises(ValueError, match="own_features must be columns below 1"):
+        make(own_features=[0, 1, 2, 3]).fit(log)
+
+
+def test_bad_parameters() -> None:
+    log = simulated(60)
+    other = simulated(60, binary=False)
+    for estimator, where, words in (
+        (hr.GaussianEstimator(shrinkage=2.0), log, "shrinkage must be"),
+        (hr.GaussianEstimator(calibration="cubic"), log, "unknown calibration"),
+        (hr.GaussianEstimator(calibration="logistic"), other, "between 0 and 1"),
+        (hr.BinaryEstimator(), other, "needs qualities 0 and 1"),
+        (hr.BinaryEstimator(n_classes=0), log, "n_classes must be at least 1"),
+        (hr.BinaryEstimator(temper=-1.0), log, "temper must be"),
+        (hr.BinaryEstimator(signal_model="cubic"), log, "unknown signal_model"),
+        (hr.BinaryEstimator(signal_model="normal"), simulated(60, m=2), "takes one signal"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            estimator.fit(where)
+    with pytest.raises(ValueError, match="unknown parameter 'colour'"):
+        hr.GaussianEstimator().set_params(colour=1)
+
+
+@EVERY
+def test_the_conventions_of_scikit_learn(make: Any) -> None:
+    estimator = make(own_features=[0, 1, 2, 3])
+    assert estimator.get_params()["own_features"] == [0, 1, 2, 3]
+    assert "own_features=[0, 1, 2, 3]" in repr(estimator)
+    assert estimator.set_params(own_features=None) is estimator
+    assert isinstance(make(), hr.Estimator)
+    before = estimator.get_params()
+    assert estimator.fit(simulated(60)) is estimator
+    assert estimator.get_params() == before
+    sklearn = pytest.importorskip("sklearn")
+    assert not hasattr(sklearn.clone(estimator), "n_models_")
+
+
+def test_hundreds_of_models() -> None:
+    rng = np.random.default_rng(0)
+    n, k = 150, 200
+    quality = rng.normal(size=(n, 1)) + rng.normal(size=(n, k))
+    log = Log(quality, np.ones(k), signals=quality + rng.normal(size=(n, k)))
+    estimates = hr.GaussianEstimator().fit(log).estimate(log.queries, list(range(0, 200, 2)))
+    assert np.corrcoef(estimates.qualities[:, 1::2].mean(axis=1), quality.mean(axis=1))[0, 1] > 0.9
+
+
+def test_importing_takes_neither_scipy_nor_scikit_learn() -> None:
+    code = (
+        "import sys, headrace; "
+        "sys.exit(any(name.partition('.')[0] in ('scipy', 'sklearn') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
