@@ -131,3 +131,12 @@ def test_free_and_nearly_free_models(backend: str) -> None:
         )
         assert again.next_model[0] == reference.next_model[0] != expected
         assert again.tradeoff[0] == reference.tradeoff[0]
+
+
+def test_a_free_model_is_run_however_far_below(backend: str) -> None:
+    """Its reservation value is infinite, though the excess underflows at the level of the other."""
+    selection = headrace.batch_select(
+        [[0.75, 0.5]], [1e-120, 0.0], 1.0, sigmas=[3e8, 1.875e8], strategy="index", backend=backend
+    )
+    assert selection.next_model[0] == 1
+    assert selection.upper_bound[0] == np.inf

@@ -114,6 +114,9 @@ def batch_select(
     as at least 2 k eps of the largest one. eps is that of the dtype given: a covariance that was
     computed in float32 is to be given in float32.
 
+    ``strategy="index"`` counts a price ``lambda_ c_i`` above 0 but below 1e-300 of ``sigma_i`` as
+    that share.
+
     The rule is cascade routing (Dekoninck, Baader and Vechev, "A Unified Approach to Routing and
     Cascading for LLMs", ICML 2025); the index is Weitzman's ("Optimal Search for the Best
     Alternative", Econometrica, 1979).

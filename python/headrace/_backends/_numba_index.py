@@ -38,6 +38,8 @@ def surely_below(quality: float, sigma: float, price: float, highest: float) -> 
     level = highest - 2.0 * TIE_TOLERANCE - margin * abs(highest)
     if sigma == 0.0:
         return quality - price < level
+    if price == 0.0:
+        return False  # it is infinite
     below: bool = expected_excess(quality, sigma, level) < (1.0 - margin) * price
     return below
 
