@@ -1,0 +1,24 @@
+"""The README's code runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with mpl.rc_context({"backend": "agg"}):
+        for block in blocks:
+            exec(compile(block, str(README), "exec"), names)
+    assert names["selection"].next_model.tolist() == [0, 1]
+    assert (tmp_path / "frontier.png").stat().st_size > 10_000
