@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,8 +12,6 @@ from headrace._problem import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from headrace._frontier import Frontier
 
 STYLES = {  # colour (Okabe and Ito's, safe for the colour-blind) and line
     "routing": ("#e69f00", "-"),
@@ -31,7 +30,42 @@ LINE_HEIGHT = 0.048
 """Least distance of labels, as a share of the height."""
 
 
-def draw(frontier: Frontier, ax: Axes | None, n_bootstrap: int) -> Axes:
+class DrawnCurve(Protocol):
+    """What is drawn of a curve."""
+
+    @property
+    def costs(self) -> Floats:
+        """Mean costs, shape (P,)."""
+
+    @property
+    def qualities(self) -> Floats:
+        """Mean qualities, shape (P,)."""
+
+
+class DrawnFrontier(Protocol):
+    """What is drawn of a frontier."""
+
+    @property
+    def curves(self) -> Mapping[str, DrawnCurve]:
+        """By label."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the single models."""
+
+    @property
+    def model_costs(self) -> Floats:
+        """Mean costs of the single models, shape (k,)."""
+
+    @property
+    def model_qualities(self) -> Floats:
+        """Mean qualities of the single models, shape (k,)."""
+
+    def bands(self, name: str, costs: Floats, n_bootstrap: int) -> tuple[Floats, Floats]:
+        """Return the interval of a curve's quality at fixed mean costs."""
+
+
+def draw(frontier: DrawnFrontier, ax: Axes | None, n_bootstrap: int) -> Axes:
     """Draw the curves with their intervals, the single models, and labels beside the lines."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -128,7 +162,7 @@ def _spread(places: list[float]) -> list[float]:
     return moved
 
 
-def _label_models(frontier: Frontier, ax: Axes) -> None:
+def _label_models(frontier: DrawnFrontier, ax: Axes) -> None:
     """Write the models' names beside their dots; of dots close together only the best is named."""
     from matplotlib.patheffects import withStroke
 
