@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import check_factor
+from headrace._check import check_factor, refuse_negative_values, refuse_values
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._log import Integers, Queries
 from headrace._problem import Floats
+from headrace._reveals import Reveals
 
 
 class Forecasts:
@@ -50,12 +51,12 @@ class Forecasts:
             estimates = _appended(estimates, self._ask(ran, new))
             known = np.concatenate([known, new])
             by_row = np.argsort(known)
-            known, estimates = known[by_row], _taken(estimates, by_row)
+            known, estimates = known[by_row], estimates.rows(by_row)
             self._known[ran] = known, estimates
             place = np.searchsorted(known, rows)
         elif len(known) == len(rows):
             return estimates
-        return _taken(estimates, place)
+        return estimates.rows(place)
 
     def factor(self, ran: tuple[int, ...]) -> Floats | None:
         """Return the Cholesky factor of the covariance when just ``ran`` ran, if there is one."""
@@ -90,33 +91,25 @@ def in_order(given: Estimates, order: Integers, n_queries: int) -> Estimates:
             raise ValueError(
                 f"the estimator's {name} must have shape {expected}, got {np.shape(array)}"
             )
-    covariance = given.covariance
-    return Estimates(
-        given.qualities[:, order],
-        given.costs[:, order],
-        None if given.sigmas is None else given.sigmas[..., order],
-        None if covariance is None else covariance[np.ix_(order, order)],
-    )
-
-
-def _taken(estimates: Estimates, rows: Integers) -> Estimates:
-    sigmas = estimates.sigmas
-    return Estimates(
-        estimates.qualities[rows],
-        estimates.costs[rows],
-        sigmas if sigmas is None or sigmas.ndim == 1 else sigmas[rows],
-        estimates.covariance,
-    )
+    refuse_values("the estimator's qualities", given.qualities)
+    refuse_negative_values("the estimator's costs", given.costs)
+    if given.sigmas is not None:
+        refuse_negative_values("the estimator's sigmas", given.sigmas)
+    return given.in_order(order)
 
 
 def _appended(first: Estimates, second: Estimates) -> Estimates:
-    sigmas: Floats | None = first.sigmas
+    sigmas, reveals = first.sigmas, first.reveals
     if sigmas is not None and sigmas.ndim == 2:
         assert second.sigmas is not None
         sigmas = np.concatenate([sigmas, second.sigmas])
+    if reveals is not None:
+        assert second.reveals is not None
+        reveals = Reveals.joined([reveals, second.reveals])
     return Estimates(
         np.concatenate([first.qualities, second.qualities]),
         np.concatenate([first.costs, second.costs]),
         sigmas,
         first.covariance,
+        reveals,
     )

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from headrace._backends import pick
 from headrace._check import (
-    Unchecked,
     check_factor,
     check_integer,
     check_name,
     check_problem,
     check_samples,
     check_threads,
-    check_values,
 )
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers
 from headrace._options import SEARCHES, STRATEGIES
-from headrace._problem import Bools, Floats
+from headrace._problem import Bools, Floats, Problem
+from headrace._rollout_problem import THRESHOLD_CASCADE, Forecast, best_answers, goes_on
 from headrace._selection import Selection
-
-THRESHOLD_CASCADE = "threshold_cascade"
-"""The classical baseline: continue while the estimate of the last answer is below a threshold."""
 
 POLICIES = (*STRATEGIES, THRESHOLD_CASCADE)
 
@@ -42,6 +38,8 @@ class Policy:
         threshold takes the place of the price.
     lookahead : float
         Factor on the standard deviations that decisions look ahead with; at 0 nothing is uncertain.
+    step_factors : tuple of float
+        Factors on the price at each step of a query, the last one for all later steps.
     search, max_depth, n_samples, seed, n_threads, backend
         As in :func:`headrace.batch_select`.
     """
@@ -50,6 +48,7 @@ class Policy:
     search: str = "exact"
     max_depth: int | None = None
     lookahead: float = 1.0
+    step_factors: tuple[float, ...] = (1.0,)
     n_samples: int = 128
     seed: int = 0
     n_threads: int | None = None
@@ -77,21 +76,16 @@ class Policy:
             covariance=None,
             ran=None,
             ties="cheapest",
-            **self._options(),
+            strategy=self.strategy,
+            search=self.search,
+            max_depth=self.max_depth,
+            fixed_order=False,
+            n_samples=self.n_samples,
+            seed=self.seed,
+            samples=None,
+            node_limit=None,
+            time_limit=None,
         )
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "strategy": self.strategy,
-            "search": self.search,
-            "max_depth": self.max_depth,
-            "fixed_order": False,
-            "n_samples": self.n_samples,
-            "seed": self.seed,
-            "samples": None,
-            "node_limit": None,
-            "time_limit": None,
-        }
 
     @property
     def by_threshold(self) -> bool:
@@ -103,18 +97,18 @@ class Policy:
         """Whether uncertainty changes decisions."""
         return self.strategy not in ("routing", THRESHOLD_CASCADE)
 
-    @property
-    def linear(self) -> bool:
-        """Whether a choice that is best at two prices is best at all prices in between.
-
-        So it is where tradeoffs are compared, which are linear in the price. Reservation values
-        are not.
-        """
-        return self.strategy not in ("index", THRESHOLD_CASCADE)
-
     def with_lookahead(self, lookahead: float) -> Policy:
         """Return the same policy with another factor on the uncertainty."""
         return replace(self, lookahead=float(lookahead))
+
+    def with_step_factors(self, step_factors: Sequence[float]) -> Policy:
+        """Return the same policy with other prices at its steps."""
+        return replace(self, step_factors=tuple(float(factor) for factor in step_factors))
+
+    def prices(self, prices: Floats) -> Floats:
+        """Return the price at each step, shape (L, T), for prices of shape (L,)."""
+        by_step: Floats = prices[:, None] * np.asarray(self.step_factors)
+        return by_step
 
     def most_models(self, n_models: int) -> int:
         """Return how many models may run on one query."""
@@ -122,68 +116,78 @@ class Policy:
             return 1
         return n_models if self.max_depth is None else min(self.max_depth, n_models)
 
-    def decide(
-        self,
-        estimates: Estimates,
-        ran: Bools,
-        prices: Floats,
-        ties: str = "cheapest",
-        factor: Floats | None = None,
-    ) -> Selection:
-        """Decide ``n`` states, each at its own price; at least one model of each has not run.
+    def forecast(
+        self, estimates: Estimates, factor: Callable[[], Floats | None] | None = None
+    ) -> Forecast:
+        """Return what decisions take of estimates, with the uncertainty that they look ahead with.
 
-        ``factor`` saves the work of factorising the covariance of the estimates again.
+        ``factor`` gives the Cholesky factor of the covariance, should it be known already.
         """
+        qualities = np.ascontiguousarray(estimates.qualities, dtype=np.float64)
+        costs = np.ascontiguousarray(estimates.costs, dtype=np.float64)
+        known = partial(Forecast, qualities, costs)
+        if not (self.looks_ahead and self.lookahead > 0.0):
+            return known()
+        if self.strategy == "index" and estimates.reveals is not None:
+            return known(reveals=estimates.reveals.scaled(self.lookahead))
+        if estimates.covariance is not None and self.strategy != "index":
+            lower = None if factor is None else factor()
+            if lower is None:
+                lower = check_factor(estimates.covariance, *qualities.shape)
+            return known(factor=self.lookahead * lower)
+        if estimates.sigmas is None and estimates.covariance is None:
+            return known()
+        sigmas = self.lookahead * estimates.deviations()
+        return known(sigmas=np.ascontiguousarray(sigmas.reshape(-1, qualities.shape[1])))
+
+    def samples(self, n_models: int) -> Floats | None:
+        """Return the standardised draws that decisions look ahead with, shape (k, S)."""
+        if self.by_threshold or not STRATEGIES[self.strategy].uses_samples:
+            return None
+        return check_samples(None, self.n_samples, self.seed, n_models)
+
+    def decide(
+        self, estimates: Estimates, ran: Bools, prices: Floats, ties: str = "cheapest"
+    ) -> Selection:
+        """Decide ``n`` states, each at its own price; at least one model of each has not run."""
         if self.by_threshold:
             return self._compare(estimates, ran, prices)
-        uncertain = self.looks_ahead and self.lookahead > 0.0
-        sigmas = None
-        if uncertain and estimates.sigmas is not None:
-            sigmas = self.lookahead * estimates.sigmas
-        elif uncertain and estimates.covariance is not None and self.strategy == "index":
-            sigmas = self.lookahead * estimates.deviations()
-        unchecked: Unchecked = []
-        problem = check_problem(
-            unchecked,
-            estimates.qualities,
-            estimates.costs,
-            prices,
-            sigmas=sigmas,
-            covariance=None,
-            ran=ran,
+        known = self.forecast(estimates)
+        k = ran.shape[1]
+        uncertain = known.sigmas is not None or known.factor is not None
+        problem = Problem(
+            qualities=known.qualities,
+            costs=known.costs,
+            lambda_=prices,
+            sigmas=known.sigmas,
+            factor=known.factor,
+            ran=np.ascontiguousarray(ran),
+            samples=self.samples(k) if uncertain else None,
+            strategy=self.strategy,
+            search=self.search,
+            max_models=self.most_models(k),
+            fixed_order=False,
             ties=ties,
-            **self._options(),
+            node_limit=None,
+            time_limit=None,
+            reveals=known.reveals,
         )
-        if uncertain and sigmas is None and estimates.covariance is not None:
-            n, k = ran.shape
-            if factor is None:
-                factor = check_factor(estimates.covariance, n, k)
-            samples = check_samples(None, self.n_samples, self.seed, k)
-            problem = replace(problem, factor=self.lookahead * factor, samples=samples)
-        check_values(unchecked)
         return pick(self.backend).select(problem, check_threads(self.n_threads))
 
     def answer(self, qualities: Floats, ran: Sequence[int]) -> Integers:
-        """Say whose answer is given once ``ran`` have run: the best estimate, the first of equals.
-
-        A threshold cascade gives the last one.
-        """
-        columns = np.asarray(ran)
-        if self.by_threshold:
-            return np.full(len(qualities), columns[-1])
-        best: Integers = columns[qualities[:, columns].argmax(axis=1)]
-        return best
+        """Say whose answer is given once ``ran`` have run."""
+        return best_answers(qualities, tuple(ran), self.by_threshold)
 
     def _compare(self, estimates: Estimates, ran: Bools, thresholds: Floats) -> Selection:
         n, k = ran.shape
         rows = np.arange(n)
         next_model = ran.sum(axis=1)
         last = np.where(next_model > 0, estimates.qualities[rows, next_model - 1], -np.inf)
-        goes_on = (next_model == 0) | ((last < thresholds) & (next_model < self.most_models(k)))
+        going = (next_model == 0) | (goes_on(last, thresholds) & (next_model < self.most_models(k)))
         selection = Selection.empty(n, k)
         selection.supermodel[:] = ran
-        selection.supermodel[rows[goes_on], next_model[goes_on]] = True
-        selection.next_model[goes_on] = next_model[goes_on]
+        selection.supermodel[rows[going], next_model[going]] = True
+        selection.next_model[going] = next_model[going]
         selection.upper_bound[:] = np.inf
         selection.quality[:] = last
         selection.tradeoff[:] = last

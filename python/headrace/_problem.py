@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace._reveals import Reveals
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -37,6 +39,8 @@ class Problem:
         Standardised draws, one row per model.
     max_models : int
         Most models in a supermodel, between 1 and k (``max_depth``).
+    reveals : Reveals, or None
+        For the index rule, in place of normal changes with ``sigmas``.
     """
 
     qualities: Floats
@@ -53,6 +57,7 @@ class Problem:
     ties: str
     node_limit: int | None
     time_limit: float | None
+    reveals: Reveals | None = None
 
     @property
     def n_queries(self) -> int:

@@ -378,17 +378,10 @@ class Router:
             ):
                 if not len(half):
                     continue
-                some = Estimates(
-                    estimates.qualities[half],
-                    estimates.costs[half],
-                    estimates.sigmas
-                    if estimates.sigmas is None or estimates.sigmas.ndim == 1
-                    else estimates.sigmas[half],
-                    estimates.covariance,
-                )
                 positions = has_run[rows[half]][:, self.order_]
-                prices = np.full(len(half), point.price)
-                chosen = policy.decide(some, positions, prices, point.ties)
+                step = min(len(models), len(policy.step_factors) - 1)
+                prices = np.full(len(half), policy.prices(np.array([point.price]))[0, step])
+                chosen = policy.decide(estimates.rows(half), positions, prices, point.ties)
                 _write(result, rows[half], chosen, self.order_)
         return result
 

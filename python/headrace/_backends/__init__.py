@@ -12,6 +12,7 @@ import warnings
 from typing import Protocol, cast
 
 from headrace._problem import Problem
+from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
 BACKENDS = {
@@ -32,6 +33,9 @@ class Backend(Protocol):
 
     def select(self, problem: Problem, n_threads: int) -> Selection:
         """Decide the batch on at most so many threads."""
+
+    def roll_out(self, problem: RolloutProblem, n_threads: int) -> Traces:
+        """Roll all queries out at all prices, on at most so many threads."""
 
 
 def backends() -> dict[str, str | None]:

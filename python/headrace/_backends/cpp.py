@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from headrace._backends import _index_of_reveals, _levels
 from headrace._problem import Problem
+from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
 try:
@@ -28,6 +32,8 @@ def instruction_sets() -> dict[str, str | None]:
 
 def select(problem: Problem, n_threads: int) -> Selection:
     """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
+    if problem.reveals is not None:
+        return _index_of_reveals.select(problem)
     selection = Selection.unwritten(problem.n_queries, problem.n_models)
     _core.batch_select(
         problem.qualities,
@@ -55,3 +61,8 @@ def select(problem: Problem, n_threads: int) -> Selection:
         selection.nodes,
     )
     return selection
+
+
+def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
+    """Roll out on batches of decisions."""
+    return _levels.roll_out(problem, partial(select, n_threads=n_threads))

@@ -13,12 +13,15 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace._backends import _index_of_reveals, _levels
 from headrace._problem import MAX_ENUMERATED, Problem
+from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ def select(problem: Problem, n_threads: int) -> Selection:
     selection = Selection.empty(problem.n_queries, problem.n_models)
     if problem.n_queries == 0:
         return selection
+    if problem.reveals is not None:
+        return _index_of_reveals.select(problem)
     plan = problem.search if problem.strategy == "cascade_routing" else problem.strategy
     if plan == "exhaustive":
         refuse_too_many(problem)
@@ -67,6 +72,11 @@ def select(problem: Problem, n_threads: int) -> Selection:
 
     run(problem, decide, batch, n_threads)
     return selection
+
+
+def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
+    """Roll out on batches of decisions."""
+    return _levels.roll_out(problem, partial(select, n_threads=n_threads))
 
 
 def batch_of(problem: Problem, with_draws: bool) -> Batch:

@@ -14,8 +14,11 @@ from itertools import combinations
 
 import numpy as np
 
+from headrace._backends import _levels
 from headrace._problem import MAX_ENUMERATED, TIE_TOLERANCE, Floats, Problem
 from headrace._reservation import expected_excess, reservation_value
+from headrace._reveals import LARGEST_PRICE
+from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
 CHECKS_VALUES = False
@@ -39,6 +42,8 @@ class Query:
     candidates: Models
     """Models that may run next: not run and, in a fixed order, after the last one run."""
     max_models: int
+    nodes: tuple[Floats, Floats, float] | None = None
+    """Chances of nodes with a right and a wrong answer, shape (k, T); the factor on the change."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,11 @@ def select(problem: Problem, n_threads: int) -> Selection:
     return selection
 
 
+def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
+    """Roll out on batches of decisions."""
+    return _levels.roll_out(problem, partial(select, n_threads=n_threads))
+
+
 def query_of(problem: Problem, row: int) -> Query:
     """Take one row of the problem; arrays of one row serve all queries."""
 
@@ -115,7 +125,17 @@ def query_of(problem: Problem, row: int) -> Query:
         ran=ran,
         candidates=tuple(i for i in models if i not in ran and i >= first),
         max_models=problem.max_models,
+        nodes=nodes_of(problem, row),
     )
+
+
+def nodes_of(problem: Problem, row: int) -> tuple[Floats, Floats, float] | None:
+    """Take what may be revealed of one row's models, node by node."""
+    reveals = problem.reveals
+    if reveals is None:
+        return None
+    group = reveals.group[row]
+    return reveals.right[group], reveals.wrong[group], reveals.scale
 
 
 def draws(
@@ -194,11 +214,48 @@ def index(query: Query) -> Iterator[Option]:
         yield Option(query.ran, best, best, 0.0)
     for i in query.candidates:
         quality, cost = float(query.qualities[i]), float(query.costs[i])
-        sigma = 0.0 if query.sigmas is None else float(query.sigmas[i])
-        value = reservation_value(quality, sigma, query.lambda_ * cost)
+        price = query.lambda_ * cost
+        if query.nodes is not None:
+            value = reveal_value(query, i, price)
+            more = reveal_excess(query, i, best) if query.ran else 0.0
+        else:
+            sigma = 0.0 if query.sigmas is None else float(query.sigmas[i])
+            value = reservation_value(quality, sigma, price)
+            more = expected_excess(quality, sigma, best) if query.ran else 0.0
         if query.ran:
-            quality = best + expected_excess(quality, sigma, best)
+            quality = best + more
         yield Option(tuple(sorted((*query.ran, i))), value, quality, cost)
+
+
+def reveal_chances(query: Query, i: int) -> Iterator[tuple[float, float]]:
+    """For each node of a model: the chance of it or one before, with a right answer, and at all."""
+    assert query.nodes is not None
+    right, wrong, _ = query.nodes
+    belief = float(query.qualities[i])
+    for r, w in zip(right[i].tolist(), wrong[i].tolist(), strict=True):
+        gain = belief * r
+        yield gain, max(gain + (1.0 - belief) * w, 1e-300)
+
+
+def reveal_value(query: Query, i: int, price: float) -> float:
+    """Solve E[(X - z)+] = price, X = q + scale (belief after the run - q)."""
+    assert query.nodes is not None
+    scale, belief = query.nodes[2], float(query.qualities[i])
+    if scale == 0.0 or price / scale > LARGEST_PRICE:
+        return belief - price
+    best = max((gain - price / scale) / chance for gain, chance in reveal_chances(query, i))
+    return belief + scale * (best - belief)
+
+
+def reveal_excess(query: Query, i: int, level: float) -> float:
+    """E[(X - level)+] of the same X."""
+    assert query.nodes is not None
+    scale, belief = query.nodes[2], float(query.qualities[i])
+    if scale == 0.0:
+        return max(belief - level, 0.0)
+    inner = belief + (level - belief) / scale
+    best = max(gain - inner * chance for gain, chance in reveal_chances(query, i))
+    return scale * max(best, 0.0)
 
 
 def decide(problem: Problem, query: Query) -> Decision:

@@ -16,6 +16,7 @@ from headrace._estimators._covariance import pooled, pooled_lines
 from headrace._estimators._ridge import GroupRidge
 from headrace._log import Integers
 from headrace._problem import Floats
+from headrace._reveals import Reveals
 
 N_NODES = 24
 LARGEST_LOG_RATIO = 12.0
@@ -81,14 +82,14 @@ class LogisticRatios:
 
 
 @dataclass(frozen=True, eq=False)
-class Reveals:
+class RevealNodes:
     """Chances of the nodes of each group and model, highest ratio first, shape (G + 1, k, T)."""
 
     right: Floats
     wrong: Floats
 
     @classmethod
-    def of(cls, ratios: Floats, codes: Integers, n_groups: int, prior: Floats) -> Reveals:
+    def of(cls, ratios: Floats, codes: Integers, n_groups: int, prior: Floats) -> RevealNodes:
         """Return the nodes of log-ratios (n, k) of training rows; NaN where missing."""
         k = ratios.shape[1]
         right = np.full((n_groups + 1, k, N_NODES), 1.0 / N_NODES)
@@ -119,15 +120,9 @@ class Reveals:
         spreads: Floats = np.sqrt((chance * (after - p) ** 2).sum(axis=3))
         return spreads
 
-    def reservation_values(self, beliefs: Floats, codes: Integers, prices: Floats) -> Floats:
-        """Solve E[(X - z)+] = price for z, X being the belief (n, k) after a look."""
-        right, wrong = self.right.cumsum(axis=2), self.wrong.cumsum(axis=2)
-        best = np.full(beliefs.shape, -np.inf)
-        for node in range(right.shape[2]):
-            gain = beliefs * right[codes, :, node]
-            chance = gain + (1.0 - beliefs) * wrong[codes, :, node]
-            np.maximum(best, (gain - prices) / np.maximum(chance, 1e-300), out=best)
-        return best
+    def of_queries(self, codes: Integers) -> Reveals:
+        """Return what may be revealed of queries of these groups."""
+        return Reveals(self.right.cumsum(axis=2), self.wrong.cumsum(axis=2), codes)
 
 
 def _level(ratios: Floats, odds: Floats) -> float:

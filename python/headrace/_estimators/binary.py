@@ -12,7 +12,7 @@ from headrace._check import check_integer
 from headrace._estimators._calibration import logit
 from headrace._estimators._classes import LatentClasses, average_of, choose_classes
 from headrace._estimators._groups import Groups
-from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, Reveals
+from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, RevealNodes
 from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.base import EstimatorBase, checked_features, run_set
 from headrace._estimators.protocol import Estimates
@@ -62,8 +62,8 @@ class BinaryEstimator(EstimatorBase):
     Notes
     -----
     The stated spread is that of the change when a model runs by itself, from the distribution of
-    its signal. Beliefs after a look are far from normal; :meth:`reservation_values` gives the index
-    rule's values from their own distribution, which decides better than the spread alone.
+    its signal. Beliefs after a look are far from normal, so the estimates also come with their own
+    distribution (``reveals``), by which the index rule decides better than by the spread alone.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class BinaryEstimator(EstimatorBase):
             self.ratios_.append(model)
             seen.append(np.where(np.isnan(quality), np.nan, ratios))
         if self.n_signals_:
-            self.reveals_ = Reveals.of(seen[-1], codes, n_groups, prior)
+            self.reveals_ = RevealNodes.of(seen[-1], codes, n_groups, prior)
             self.spreads_ = self.reveals_.spreads()
 
         count = self.n_classes
@@ -167,7 +167,8 @@ class BinaryEstimator(EstimatorBase):
             left = self.spreads_[codes[:, None], model, low]
             sigmas = left + part * (self.spreads_[codes[:, None], model, low + 1] - left)
             sigmas[:, columns] = 0.0
-        return Estimates(qualities, self._costs(queries, codes), sigmas=sigmas)
+        reveals = self.reveals_.of_queries(codes) if self.n_signals_ else None
+        return Estimates(qualities, self._costs(queries, codes), sigmas=sigmas, reveals=reveals)
 
     def _check_parameters(self) -> None:
         if self.signal_model not in SIGNAL_MODELS:
@@ -199,12 +200,11 @@ class BinaryEstimator(EstimatorBase):
             estimate itself of models that have run.
         """
         estimates = self.estimate(queries, ran)
-        codes = self.groups_.codes(queries.groups, len(queries))
         price = np.broadcast_to(np.asarray(prices, dtype=float), estimates.qualities.shape)
-        if not self.n_signals_:
+        if estimates.reveals is None:
             without: Floats = estimates.qualities - price
             return without
-        values = self.reveals_.reservation_values(estimates.qualities, codes, price)
+        values = estimates.reveals.reservation_values(estimates.qualities, price)
         columns = run_set(ran, queries.n_models)
         values[:, columns] = estimates.qualities[:, columns]
         return values

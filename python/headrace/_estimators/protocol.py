@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from headrace._log import Queries, QueryLog
+from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
+from headrace._reveals import Reveals
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +31,16 @@ class Estimates:
     covariance : float64 array of shape (k, k), or None
         Covariance of those changes, shared by all the queries; excludes `sigmas`. Zero rows and
         columns for models that have run.
+    reveals : Reveals, or None
+        Of qualities that are probabilities: the distribution of those changes, beside their
+        spread. The index rule goes by it where it is given.
     """
 
     qualities: Floats
     costs: Floats
     sigmas: Floats | None = None
     covariance: Floats | None = None
+    reveals: Reveals | None = None
 
     def scaled(self, lookahead: float) -> Estimates:
         """Return the same with the uncertainty (as a standard deviation) times a factor."""
@@ -43,6 +49,29 @@ class Estimates:
             self.costs,
             None if self.sigmas is None else lookahead * self.sigmas,
             None if self.covariance is None else lookahead**2 * self.covariance,
+            None if self.reveals is None else self.reveals.scaled(lookahead),
+        )
+
+    def rows(self, chosen: NDArray[np.generic]) -> Estimates:
+        """Return those of the queries at these positions, or where a mask is true."""
+        sigmas = self.sigmas
+        return Estimates(
+            self.qualities[chosen],
+            self.costs[chosen],
+            sigmas if sigmas is None or sigmas.ndim == 1 else sigmas[chosen],
+            self.covariance,
+            None if self.reveals is None else self.reveals.rows(chosen),
+        )
+
+    def in_order(self, order: Integers) -> Estimates:
+        """Return the same with the models in an order."""
+        covariance = self.covariance
+        return Estimates(
+            self.qualities[:, order],
+            self.costs[:, order],
+            None if self.sigmas is None else self.sigmas[..., order],
+            None if covariance is None else covariance[np.ix_(order, order)],
+            None if self.reveals is None else self.reveals.in_order(order),
         )
 
     def deviations(self) -> Floats:
