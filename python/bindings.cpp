@@ -4,11 +4,16 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "headrace/headrace.hpp"
+#include "headrace/rollout.hpp"
 
 namespace py = pybind11;
 
@@ -46,15 +51,53 @@ T* output(Array<T>& array, const char* name, std::size_t size) {
     return array.mutable_data();
 }
 
+// The chances of the nodes, the group of each query, and the scale.
+using MaybeReveals =
+    std::optional<std::tuple<Array<double>, Array<double>, Array<std::int64_t>, double>>;
+
+headrace::Reveals reveals_of(const MaybeReveals& given, std::size_t n_queries,
+                             std::size_t n_models) {
+    if (!given) return {};
+    const auto& [right, wrong, group, scale] = *given;
+    if (right.ndim() != 3 || wrong.size() != right.size() ||
+        static_cast<std::size_t>(right.shape(1)) != n_models ||
+        static_cast<std::size_t>(group.size()) != n_queries) {
+        bad_shape("reveals");
+    }
+    headrace::Reveals reveals;
+    reveals.n_groups = static_cast<std::size_t>(right.shape(0));
+    reveals.n_nodes = static_cast<std::size_t>(right.shape(2));
+    reveals.right = right.data();
+    reveals.wrong = wrong.data();
+    reveals.group = {group.data(), 1};
+    reveals.scale = scale;
+    return reveals;
+}
+
+headrace::Ties ties_of(const std::string& name) {
+    return name == "dearest" ? headrace::Ties::kDearest : headrace::Ties::kCheapest;
+}
+
+headrace::Execution execution_of(std::size_t n_threads) {
+    headrace::Execution execution;
+    execution.n_threads = n_threads;
+    execution.poll = [] {  // lets signal handlers run, Ctrl-C among them
+        const py::gil_scoped_acquire lock;
+        return PyErr_CheckSignals() != 0;
+    };
+    return execution;
+}
+
 void batch_select(const Array<double>& qualities, const Array<double>& costs,
                   const Array<double>& lambda, const MaybeArray<double>& sigmas,
                   const MaybeArray<double>& factor, const MaybeArray<bool>& ran,
-                  const MaybeArray<double>& samples, const std::string& strategy,
-                  const std::string& search, std::size_t max_models, bool fixed_order,
-                  const std::string& ties, std::size_t node_limit, double time_limit,
-                  std::size_t n_threads, Array<std::int64_t> next_model, Array<bool> supermodel,
-                  Array<double> tradeoff, Array<double> quality, Array<double> cost,
-                  Array<double> upper_bound, Array<bool> optimal, Array<std::int64_t> nodes) {
+                  const MaybeArray<double>& samples, const MaybeReveals& reveals,
+                  const std::string& strategy, const std::string& search, std::size_t max_models,
+                  bool fixed_order, const std::string& ties, std::size_t node_limit,
+                  double time_limit, std::size_t n_threads, Array<std::int64_t> next_model,
+                  Array<bool> supermodel, Array<double> tradeoff, Array<double> quality,
+                  Array<double> cost, Array<double> upper_bound, Array<bool> optimal,
+                  Array<std::int64_t> nodes) {
     if (qualities.ndim() != 2) bad_shape("qualities");
     headrace::Problem problem;
     const auto n = static_cast<std::size_t>(qualities.shape(0));
@@ -74,11 +117,12 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
     }
     problem.sigmas = rows(sigmas, "sigmas", n, k);
     problem.ran = rows(ran, "ran", n, k);
+    problem.reveals = reveals_of(reveals, n, k);
     problem.strategy = strategy;
     problem.search = search;
     problem.max_models = max_models;
     problem.fixed_order = fixed_order;
-    problem.ties = ties == "dearest" ? headrace::Ties::kDearest : headrace::Ties::kCheapest;
+    problem.ties = ties_of(ties);
     problem.node_limit = node_limit;
     problem.time_limit = time_limit;
 
@@ -92,18 +136,97 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
     selection.optimal = output(optimal, "optimal", n);
     selection.nodes = output(nodes, "nodes", n);
 
-    headrace::Execution execution;
-    execution.n_threads = n_threads;
-    execution.poll = [] {  // lets signal handlers run, Ctrl-C among them
-        const py::gil_scoped_acquire lock;
-        return PyErr_CheckSignals() != 0;
-    };
     try {
+        const headrace::Execution execution = execution_of(n_threads);
         const py::gil_scoped_release unlock;
         headrace::batch_select(problem, selection, execution);
     } catch (const headrace::Interrupted&) {
         throw py::error_already_set();  // what the handler raised
     }
+}
+
+// Asks a Python function, and keeps what it returned until the next call.
+class Asked final : public headrace::Forecaster {
+public:
+    Asked(const py::function& forecast, std::size_t n_models)
+        : forecast_(forecast), n_models_(n_models) {}
+
+    headrace::Forecast forecast(const std::vector<std::size_t>& ran,
+                                const std::vector<std::size_t>& queries) override {
+        const py::gil_scoped_acquire lock;
+        const std::size_t n = queries.size();
+        Array<std::int64_t> asked(static_cast<py::ssize_t>(n));
+        std::copy(queries.begin(), queries.end(), asked.mutable_data());
+        last_.emplace(forecast_(py::tuple(py::cast(ran)), asked).cast<Answer>());
+        const auto& [qualities, costs, sigmas, factor, reveals] = *last_;
+        headrace::Forecast found;
+        found.qualities = rows(qualities, "qualities", n, n_models_);
+        found.costs = rows(costs, "costs", n, n_models_);
+        found.sigmas = rows(sigmas, "sigmas", n, n_models_);
+        found.factor = rows(factor, "factor", 1, n_models_ * n_models_);
+        found.reveals = reveals_of(reveals, n, n_models_);
+        return found;
+    }
+
+private:
+    using Answer = std::tuple<Array<double>, Array<double>, MaybeArray<double>, MaybeArray<double>,
+                              MaybeReveals>;
+
+    const py::function& forecast_;
+    const std::size_t n_models_;
+    std::optional<Answer> last_;
+};
+
+// An array that takes a vector's memory over.
+template <class T>
+py::array_t<T> array_of(std::vector<T>&& values, const std::vector<std::size_t>& shape) {
+    auto owner = std::make_unique<std::vector<T>>(std::move(values));
+    T* data = owner->data();
+    const py::capsule keeper(owner.get(),
+                             [](void* kept) { delete static_cast<std::vector<T>*>(kept); });
+    owner.release();
+    return py::array_t<T>(shape, data, keeper);
+}
+
+py::tuple roll_out(const py::function& forecast, std::size_t n_queries, std::size_t n_models,
+                   const Array<double>& prices, const MaybeArray<double>& samples,
+                   const std::string& strategy, const std::string& search, std::size_t max_models,
+                   const std::string& ties, std::size_t n_threads) {
+    if (prices.ndim() != 2) bad_shape("prices");
+    headrace::RolloutProblem problem;
+    problem.n_queries = n_queries;
+    problem.n_models = n_models;
+    problem.n_prices = static_cast<std::size_t>(prices.shape(0));
+    problem.n_steps = static_cast<std::size_t>(prices.shape(1));
+    problem.prices = prices.data();
+    if (samples) {
+        if (samples->ndim() != 2 || static_cast<std::size_t>(samples->shape(0)) != n_models) {
+            bad_shape("samples");
+        }
+        problem.samples = samples->data();
+        problem.n_samples = static_cast<std::size_t>(samples->shape(1));
+    }
+    problem.strategy = strategy;
+    problem.search = search;
+    problem.max_models = max_models;
+    problem.ties = ties_of(ties);
+
+    Asked asked(forecast, n_models);
+    headrace::Rollouts found;
+    try {
+        const headrace::Execution execution = execution_of(n_threads);
+        const py::gil_scoped_release unlock;
+        found = headrace::roll_out(problem, asked, execution);
+    } catch (const headrace::Interrupted&) {
+        throw py::error_already_set();  // what the handler raised
+    }
+    const std::size_t n_prices = problem.n_prices;
+    return py::make_tuple(
+        array_of(std::move(found.paths), {n_prices, n_queries, found.n_steps}),
+        array_of(std::move(found.answers), {n_prices, n_queries}),
+        array_of(std::move(found.plans), {n_prices, n_queries, found.n_steps + 1, found.n_bytes}),
+        array_of(std::move(found.decisions), {n_prices, n_queries}),
+        array_of(std::move(found.estimates), {n_prices, n_queries}));
 }
 
 py::dict instruction_sets() {
@@ -123,17 +246,22 @@ py::dict instruction_sets() {
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
     module.doc() = "The compiled backend of headrace.";
-    module.def("batch_select", &batch_select, py::arg("qualities").noconvert(),
-               py::arg("costs").noconvert(), py::arg("lambda_").noconvert(),
-               py::arg("sigmas").noconvert(), py::arg("factor").noconvert(),
-               py::arg("ran").noconvert(), py::arg("samples").noconvert(), py::arg("strategy"),
-               py::arg("search"), py::arg("max_models"), py::arg("fixed_order"), py::arg("ties"),
-               py::arg("node_limit"), py::arg("time_limit"), py::arg("n_threads"),
-               py::arg("next_model").noconvert(), py::arg("supermodel").noconvert(),
-               py::arg("tradeoff").noconvert(), py::arg("quality").noconvert(),
-               py::arg("cost").noconvert(), py::arg("upper_bound").noconvert(),
-               py::arg("optimal").noconvert(), py::arg("nodes").noconvert(),
-               "Decide a checked batch; writes to the outputs.");
+    module.def(
+        "batch_select", &batch_select, py::arg("qualities").noconvert(),
+        py::arg("costs").noconvert(), py::arg("lambda_").noconvert(), py::arg("sigmas").noconvert(),
+        py::arg("factor").noconvert(), py::arg("ran").noconvert(), py::arg("samples").noconvert(),
+        py::arg("reveals").noconvert(), py::arg("strategy"), py::arg("search"),
+        py::arg("max_models"), py::arg("fixed_order"), py::arg("ties"), py::arg("node_limit"),
+        py::arg("time_limit"), py::arg("n_threads"), py::arg("next_model").noconvert(),
+        py::arg("supermodel").noconvert(), py::arg("tradeoff").noconvert(),
+        py::arg("quality").noconvert(), py::arg("cost").noconvert(),
+        py::arg("upper_bound").noconvert(), py::arg("optimal").noconvert(),
+        py::arg("nodes").noconvert(), "Decide a checked batch; writes to the outputs.");
+    module.def("roll_out", &roll_out, py::arg("forecast"), py::arg("n_queries"),
+               py::arg("n_models"), py::arg("prices").noconvert(), py::arg("samples").noconvert(),
+               py::arg("strategy"), py::arg("search"), py::arg("max_models"), py::arg("ties"),
+               py::arg("n_threads"),
+               "Roll out at prices of shape (L, T): paths, answers, plans, decisions, estimates.");
     module.def("instruction_sets", &instruction_sets,
                "From each name, fastest first, to None or the reason why it is not available.");
     module.def("instruction_set", &headrace::instruction_set,

@@ -1,34 +1,17 @@
 // The one way from a problem to a selection: check, split the batch, decide, write.
 #include <algorithm>
-#include <limits>
-#include <stdexcept>
-#include <string>
 
 #include "control.hpp"
 #include "headrace/headrace.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "registry.hpp"
+#include "require.hpp"
 #include "values.hpp"
 
 namespace headrace {
 
 namespace {
-
-// Below so much work, starting a thread costs more than it saves.
-constexpr std::size_t kDrawsPerThread = std::size_t{1} << 15;
-constexpr std::size_t kModelsPerThread = std::size_t{1} << 17;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw std::invalid_argument(message);
-}
-
-std::size_t product(std::size_t a, std::size_t b) {
-    if (b != 0 && a > std::numeric_limits<std::size_t>::max() / sizeof(double) / b) {
-        throw std::invalid_argument("the product of the sizes overflows");
-    }
-    return a * b;
-}
 
 void check(const Problem& p, const Selection& s) {
     require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
@@ -41,22 +24,12 @@ void check(const Problem& p, const Selection& s) {
     if (p.n_queries == 0) return;
     require(p.qualities && p.costs && p.lambda, "qualities, costs and lambda are required");
     require(!(p.sigmas && p.factor), "sigmas and factor exclude each other");
+    check_reveals(p);
     require(p.samples == nullptr || p.sigmas || p.factor, "samples need sigmas or a factor");
     require(p.samples != nullptr || p.n_samples == 1, "n_samples must be 1 without samples");
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,
             "every array of the selection is required");
-}
-
-std::int64_t next_model(const Query& query, const Decision& decision, bool in_order) {
-    if (decision.added.empty()) return -1;
-    std::size_t next = decision.added.front();
-    if (!in_order) {
-        for (const std::size_t i : decision.added) {
-            if (query.costs[i] < query.costs[next]) next = i;
-        }
-    }
-    return static_cast<std::int64_t>(next);
 }
 
 void write(const Query& query, const Decision& decision, bool in_order, std::size_t row,
@@ -66,17 +39,13 @@ void write(const Query& query, const Decision& decision, bool in_order, std::siz
     std::fill_n(supermodel, k, false);
     for (const std::size_t i : query.ran) supermodel[i] = true;
     for (const std::size_t i : decision.added) supermodel[i] = true;
-    selection.next_model[row] = next_model(query, decision, in_order);
+    selection.next_model[row] = decision.next_model(query, in_order);
     selection.quality[row] = decision.quality;
     selection.cost[row] = decision.cost;
     selection.tradeoff[row] = decision.quality - query.lambda * decision.cost;
     selection.upper_bound[row] = decision.upper_bound + query.rounding_allowance();
     selection.optimal[row] = decision.optimal;
     selection.nodes[row] = static_cast<std::int64_t>(decision.nodes);
-}
-
-std::size_t useful_threads(std::size_t n_queries, std::size_t per_query, std::size_t per_thread) {
-    return std::max<std::size_t>(1, n_queries / (per_thread / per_query + 1));
 }
 
 void stream(const Method& method, const Problem& problem, const Selection& selection,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -16,6 +17,19 @@ struct Decision {
     double upper_bound = 0.0;  // but for rounding
     bool optimal = true;
     std::size_t nodes = 0;  // of the exact search
+
+    // The cheapest model to add, or the first one where models run in the order of their indices;
+    // -1: none.
+    std::int64_t next_model(const Query& query, bool in_order) const {
+        if (added.empty()) return -1;
+        std::size_t next = added.front();
+        if (!in_order) {
+            for (const std::size_t i : added) {
+                if (query.costs[i] < query.costs[next]) next = i;
+            }
+        }
+        return static_cast<std::int64_t>(next);
+    }
 };
 
 // Whether option a wins over option b, both within the tolerance of the best: by cost, then by the

@@ -117,6 +117,7 @@ private:
 }  // namespace
 
 std::unique_ptr<Streamer> make_index(const Problem& problem, const Selection& selection) {
+    if (problem.reveals) return make_reveal_index(problem, selection);
     return std::make_unique<Index>(problem, selection);
 }
 

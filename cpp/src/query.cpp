@@ -21,7 +21,6 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t k = problem.n_models;
     qualities = problem.qualities[row];
     costs = problem.costs[row];
-    lambda = *problem.lambda[row];
     sigmas = problem.sigmas ? problem.sigmas[row] : nullptr;
 
     ran.clear();
@@ -39,10 +38,15 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     max_new = std::min(room, candidates.size());
 
     rows_ = samples_.rows(row, own_rows_, control);
-    bound_rounding();
+    set_lambda(*problem.lambda[row]);
     if (draws != Draws::kAll) return;
     draws_.resize(k * length);
     for (std::size_t i = 0; i < k; ++i) draw(i, draws_.data() + i * length);
+}
+
+void Query::set_lambda(double price) {
+    lambda = price;
+    bound_rounding();
 }
 
 void Query::draw(std::size_t model, double* x) const {

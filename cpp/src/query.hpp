@@ -21,6 +21,9 @@ public:
 
     void load(std::size_t row, Draws draws, Control& control);
 
+    // Sets another price for the row that is loaded.
+    void set_lambda(double price);
+
     const Problem& problem;
     std::size_t length = 0;  // padded number of samples
 

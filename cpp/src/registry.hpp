@@ -41,6 +41,7 @@ Method find_method(std::string_view strategy, std::string_view search);
 // One factory a file.
 std::unique_ptr<Streamer> make_routing(const Problem& problem, const Selection& selection);
 std::unique_ptr<Streamer> make_index(const Problem& problem, const Selection& selection);
+std::unique_ptr<Streamer> make_reveal_index(const Problem& problem, const Selection& selection);
 std::unique_ptr<Decider> make_cascade();
 std::unique_ptr<Decider> make_exact();
 std::unique_ptr<Decider> make_greedy();

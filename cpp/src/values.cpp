@@ -6,12 +6,14 @@
 #include <string>
 
 #include "kernels.hpp"
+#include "require.hpp"
 
 namespace headrace {
 
 namespace {
 
 constexpr std::size_t kRowsBetweenLooks = 256;
+constexpr double kChanceRounding = 1e-9;  // of sums that are 1
 
 enum class Sign : bool { kAny, kNotNegative };
 
@@ -50,6 +52,24 @@ void check_arrays(const Problem& p, bool shared, std::size_t row) {
 }
 
 }  // namespace
+
+void check_reveals(const Problem& p) {
+    const Reveals& reveals = p.reveals;
+    if (!reveals) return;
+    require(reveals.right != nullptr && reveals.wrong != nullptr && reveals.group,
+            "reveals need the chances of their nodes and a group for each query");
+    require(!p.sigmas && !p.factor, "reveals exclude sigmas and factor");
+    require(p.strategy == "index", "reveals are for the index rule");
+    require(reveals.scale >= 0.0 && reveals.scale <= kLargestMagnitude,
+            "the scale of reveals must be finite and not negative");
+    const std::size_t each = product(p.n_models, reveals.n_nodes);
+    const std::size_t size = product(reveals.n_groups, each);
+    for (const double* chances : {reveals.right, reveals.wrong}) {
+        if (!kernels::within(chances, size, 0.0, 1.0 + kChanceRounding)) {
+            throw std::invalid_argument("the chances of reveals must be in 0 to 1");
+        }
+    }
+}
 
 void check_shared_values(const Problem& problem) {
     check_arrays(problem, true, 0);

@@ -14,6 +14,9 @@ namespace headrace {
 // What serves all queries: the arrays with one row, and the samples.
 void check_shared_values(const Problem& problem);
 
+// Sizes of the reveals, and their values: numbers in 0 to 1, but for the group of each row.
+void check_reveals(const Problem& problem);
+
 // The rest of a row: what is its own.
 void check_row_values(const Problem& problem, std::size_t row);
 

@@ -1,7 +1,19 @@
 """The compiled backend of headrace."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
+
+Reveals: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], float]
+Forecast: TypeAlias = tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64] | None,
+    NDArray[np.float64] | None,
+    Reveals | None,
+]
 
 def batch_select(
     qualities: NDArray[np.float64],
@@ -11,6 +23,7 @@ def batch_select(
     factor: NDArray[np.float64] | None,
     ran: NDArray[np.bool_] | None,
     samples: NDArray[np.float64] | None,
+    reveals: Reveals | None,
     strategy: str,
     search: str,
     max_models: int,
@@ -28,5 +41,23 @@ def batch_select(
     optimal: NDArray[np.bool_],
     nodes: NDArray[np.int64],
 ) -> None: ...
+def roll_out(
+    forecast: Callable[[tuple[int, ...], NDArray[np.int64]], Forecast],
+    n_queries: int,
+    n_models: int,
+    prices: NDArray[np.float64],
+    samples: NDArray[np.float64] | None,
+    strategy: str,
+    search: str,
+    max_models: int,
+    ties: str,
+    n_threads: int,
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.uint8],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> dict[str, str | None]: ...

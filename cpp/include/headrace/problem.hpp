@@ -10,13 +10,17 @@
 
 namespace headrace {
 
-// Rows of an array. A stride of zero lets one row serve all queries.
+// Rows of an array. A stride of zero lets one row serve all queries; `at`, if there is one, says
+// which row serves each.
 template <class T>
 struct Rows {
     const T* data = nullptr;
     std::size_t stride = 0;  // elements from one row to the next
+    const std::size_t* at = nullptr;
 
-    const T* operator[](std::size_t row) const { return data + row * stride; }
+    const T* operator[](std::size_t row) const {
+        return data + (at == nullptr ? row : at[row]) * stride;
+    }
     explicit operator bool() const { return data != nullptr; }
 };
 
@@ -33,6 +37,21 @@ inline constexpr std::size_t kMaxModels = 4096;
 // Larger magnitudes could overflow a sum.
 inline constexpr double kLargestMagnitude = 1e100;
 
+// How the probability that an answer is right changes when its model runs. The run shows one of T
+// nodes, the most telling first. Of an answer that is right with probability q, the nodes up to t
+// show with probability q right_t + (1 - q) wrong_t, and it is then right, and they show, with
+// probability q right_t: what is expected of the probability after the run is q.
+struct Reveals {
+    std::size_t n_nodes = 0;  // T; 0: none of this
+    std::size_t n_groups = 0;
+    const double* right = nullptr;  // (n_groups, k, T) summed over the nodes up to each, 0 to 1
+    const double* wrong = nullptr;  // (n_groups, k, T)
+    Rows<std::int64_t> group;       // (n, 1) in 0 to n_groups - 1
+    double scale = 1.0;             // factor on the change, 0 or more
+
+    explicit operator bool() const { return n_nodes != 0; }
+};
+
 struct Problem {
     std::size_t n_queries = 0;
     std::size_t n_models = 0;   // 1 to kMaxModels
@@ -46,6 +65,7 @@ struct Problem {
     Rows<double> factor;              // (n, k * k) lower Cholesky factors of covariances; optional
     Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional
     const double* samples = nullptr;  // (k, S) standardised draws, one row per model; null: none
+    Reveals reveals;                  // for the index rule, in place of sigmas; optional
 
     std::string_view strategy = "cascade_routing";
     std::string_view search = "exact";

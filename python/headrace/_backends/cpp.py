@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from headrace._backends import _index_of_reveals, _levels
 from headrace._problem import Problem
+from headrace._reveals import Integers, Reveals
 from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
@@ -32,8 +30,6 @@ def instruction_sets() -> dict[str, str | None]:
 
 def select(problem: Problem, n_threads: int) -> Selection:
     """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
-    if problem.reveals is not None:
-        return _index_of_reveals.select(problem)
     selection = Selection.unwritten(problem.n_queries, problem.n_models)
     _core.batch_select(
         problem.qualities,
@@ -43,6 +39,7 @@ def select(problem: Problem, n_threads: int) -> Selection:
         problem.factor,
         problem.ran,
         problem.samples,
+        reveals_of(problem.reveals),
         problem.strategy,
         problem.search,
         problem.max_models,
@@ -64,5 +61,36 @@ def select(problem: Problem, n_threads: int) -> Selection:
 
 
 def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
-    """Roll out on batches of decisions."""
-    return _levels.roll_out(problem, partial(select, n_threads=n_threads))
+    """Roll out on ``n_threads`` threads, without the interpreter's lock but to ask."""
+
+    def forecast(ran: tuple[int, ...], queries: Integers) -> _core.Forecast:
+        found = problem.forecast(ran, queries)
+        return (
+            found.qualities,
+            found.costs,
+            found.sigmas,
+            found.factor,
+            reveals_of(found.reveals),
+        )
+
+    return Traces(
+        *_core.roll_out(
+            forecast,
+            problem.n_queries,
+            problem.n_models,
+            problem.prices,
+            problem.samples,
+            problem.strategy,
+            problem.search,
+            problem.max_models,
+            problem.ties,
+            n_threads,
+        )
+    )
+
+
+def reveals_of(reveals: Reveals | None) -> _core.Reveals | None:
+    """Return the arrays of reveals."""
+    if reveals is None:
+        return None
+    return reveals.right, reveals.wrong, reveals.group, reveals.scale
