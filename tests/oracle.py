@@ -306,3 +306,25 @@ def cholesky(covariance: Matrix) -> Matrix:
             elif factor[j, j] > 0.0:
                 factor[i, j] = rest / float(factor[j, j])
     return factor
+
+
+def value_of_nodes(revealed: Sequence[float], chances: Sequence[float], price: float) -> float:
+    """Solve E[(X - z)+] = price for z, X being one of the numbers revealed, by its chances.
+
+    Between two neighbouring numbers the expectation is linear in z, and so it is below them all.
+    """
+    nodes = sorted(zip(revealed, chances, strict=True), reverse=True)
+    for count in range(1, len(nodes) + 1):
+        above = nodes[:count]
+        chance = math.fsum(c for _, c in above)
+        if chance <= 0.0:
+            continue
+        z = (math.fsum(v * c for v, c in above) - price) / chance
+        if count == len(nodes) or z >= nodes[count][0]:
+            return z
+    raise AssertionError("no chance is positive")
+
+
+def excess_of_nodes(revealed: Sequence[float], chances: Sequence[float], level: float) -> float:
+    """Return E[(X - level)+] of the same X."""
+    return math.fsum(c * max(v - level, 0.0) for v, c in zip(revealed, chances, strict=True))

@@ -7,6 +7,7 @@ from typing import Any
 
 import headrace as hr
 import numpy as np
+import oracle
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -90,6 +91,41 @@ class Joint:
         return hr.Estimates(mean, queries.features[:, k : 2 * k], covariance=covariance)
 
 
+class Telling:
+    """Beliefs that change by what a run shows, one of three nodes; independent models.
+
+    Features hold the belief before and the cost; of the sign of the signal it is told which node.
+    """
+
+    right = np.array([0.5, 0.4, 0.1])
+    wrong = np.array([0.1, 0.3, 0.6])
+
+    def fit(self, log: hr.QueryLog) -> Telling:
+        return self
+
+    def estimate(self, queries: hr.Queries, ran: Sequence[int]) -> hr.Estimates:
+        assert queries.features is not None
+        n, k = len(queries), queries.n_models
+        beliefs = 1.0 / (1.0 + np.exp(-queries.features[:, :k]))
+        if len(ran):
+            assert queries.signals is not None
+            node = np.digitize(queries.signals[:, list(ran), 0], [-0.5, 0.5])
+            right = beliefs[:, list(ran)] * self.right[node]
+            wrong = (1.0 - beliefs[:, list(ran)]) * self.wrong[node]
+            beliefs[:, list(ran)] = right / (right + wrong)
+        sharper = np.array([[0.8, 0.1, 0.1], [0.05, 0.15, 0.8]])
+        tables = np.array([[self.right, sharper[0]], [self.wrong, sharper[1]]])
+        chances = np.repeat(tables.cumsum(axis=2)[:, :, None], k, axis=2)
+        spread = np.full((n, k), 0.2)
+        spread[:, list(ran)] = 0.0
+        return hr.Estimates(
+            beliefs,
+            queries.features[:, k : 2 * k],
+            spread,
+            reveals=hr.Reveals(chances[0], chances[1], queries.index % 2),
+        )
+
+
 def make_log(
     n: int, k: int, seed: int, *, on_grid: bool = False, labelled: bool = True
 ) -> hr.QueryLog:
@@ -127,7 +163,7 @@ def plain_rollout(
     estimator: hr.Estimator,
     log: hr.QueryLog,
     row: int,
-    price: float,
+    price: float | Sequence[float],
     *,
     strategy: str,
     lookahead: float = 1.0,
@@ -141,7 +177,9 @@ def plain_rollout(
     order = list(np.argsort(log.cost.mean(axis=0), kind="stable")) if order is None else order
     one = log.queries.rows([row])
     path: list[int] = []
+    prices = np.atleast_1d(price)
     while True:
+        price = float(prices[min(len(path), len(prices) - 1)])
         given = estimator.estimate(one, sorted(path))
         most = k if max_depth is None else max_depth
         if strategy == "threshold_cascade":
@@ -152,6 +190,12 @@ def plain_rollout(
         chosen = -1
         if len(path) < k:
             given = given.scaled(lookahead)
+            if strategy == "index" and given.reveals is not None:
+                chosen = chosen_by_reveals(given, order, path, price, ties)
+                if chosen < 0:
+                    return path, max(path, key=lambda i: (given.qualities[0, i], -order.index(i)))
+                path.append(int(order[chosen]))
+                continue
             sigmas, covariance = given.sigmas, given.covariance
             if strategy == "index" and covariance is not None:
                 sigmas, covariance = np.sqrt(np.diag(covariance)), None
@@ -177,3 +221,35 @@ def plain_rollout(
             best = max(path, key=lambda i: (given.qualities[0, i], -list(order).index(i)))
             return path, best
         path.append(int(order[chosen]))
+
+
+def chosen_by_reveals(
+    given: hr.Estimates, order: Sequence[int], path: Sequence[int], price: float, ties: str
+) -> int:
+    """Return the position that the index rule runs next, or -1, by the definition."""
+    assert given.reveals is not None
+    revealed = max((float(given.qualities[0, i]) for i in path), default=-np.inf)
+    options = [(revealed, 0.0, -1)] if len(path) else []
+    for position, i in enumerate(order):
+        if i not in path:
+            belief, cost = float(given.qualities[0, i]), float(given.costs[0, i])
+            values, chances = nodes_of(given.reveals, 0, int(i), belief)
+            options.append((oracle.value_of_nodes(values, chances, price * cost), cost, position))
+    best = max(value for value, _, _ in options)
+    sign = 1.0 if ties == "cheapest" else -1.0
+    tied = [(sign * cost, position) for value, cost, position in options if value >= best - 1e-9]
+    return min(tied)[1]
+
+
+def nodes_of(
+    reveals: hr.Reveals, row: int, model: int, belief: float
+) -> tuple[list[float], list[float]]:
+    """Return what a run may reveal of a belief, and how likely."""
+    right, wrong = (
+        np.diff(table[reveals.group[row], model], prepend=0.0)
+        for table in (reveals.right, reveals.wrong)
+    )
+    chance = belief * right + (1.0 - belief) * wrong
+    shown = chance > 0.0
+    after = belief * right[shown] / chance[shown]
+    return (belief + reveals.scale * (after - belief)).tolist(), chance[shown].tolist()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import headrace as hr
 import numpy as np
 import pytest
+from headrace._backends import reference
 from headrace._forecasts import Forecasts
 from headrace._policy import Policy
+from headrace._problem import Problem
 from headrace._rollout import Rollouts, roll_out
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from routers import Blend, Joint, make_log, permuted, plain_rollout
+from routers import Blend, Joint, Telling, make_log, permuted, plain_rollout
 
 STRATEGIES = ("routing", "cascade", "cascade_routing", "index", "threshold_cascade")
 ESTIMATORS: dict[str, Callable[[], Any]] = {
@@ -23,9 +26,13 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "own sigmas": lambda: Blend(spread=True),
     "no uncertainty": lambda: Blend(None),
     "covariance": Joint,
+    "reveals": Telling,
 }
+BACKENDS = [name for name, reason in hr.backends().items() if reason is None]
 S = 32
 """Samples: few are enough for decisions to be compared."""
+
+PRICES = [0.0, 0.02, 0.06, 0.125, 0.25, 0.3, 0.5, 1.0]
 
 strategies = st.sampled_from(STRATEGIES)
 estimators = st.sampled_from(sorted(ESTIMATORS))
@@ -47,26 +54,32 @@ def simulated(estimator: Any, log: hr.QueryLog, prices: Any, **options: Any) -> 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("kind", ESTIMATORS)
-@settings(max_examples=6)
+@settings(max_examples=8)
 @given(
+    backend=st.sampled_from(BACKENDS),
     seed=seeds,
     k=st.integers(1, 5),
     on_grid=st.booleans(),
     lookahead=st.sampled_from([0.0, 0.5, 1.0]),
     ties=st.sampled_from(["cheapest", "dearest"]),
     max_depth=st.sampled_from([None, 1, 2]),
-    prices=st.lists(st.sampled_from([0.0, 0.02, 0.06, 0.125, 0.25, 0.3, 0.5, 1.0]), min_size=1),
+    prices=st.integers(1, 3).flatmap(
+        lambda steps: st.lists(
+            st.lists(st.sampled_from(PRICES), min_size=steps, max_size=steps), min_size=1
+        )
+    ),
 )
 def test_rollouts_equal_plain_python(
     strategy: str,
     kind: str,
+    backend: str,
     seed: int,
     k: int,
     on_grid: bool,
     lookahead: float,
     ties: str,
     max_depth: int | None,
-    prices: list[float],
+    prices: list[list[float]],
 ) -> None:
     log = make_log(6, k, seed, on_grid=on_grid)
     estimator = ESTIMATORS[kind]()
@@ -77,6 +90,7 @@ def test_rollouts_equal_plain_python(
         "ties": ties,
         "max_depth": max_depth,
         "n_samples": S,
+        "backend": backend,
     }
     rollouts = simulated(estimator, log, prices, **options)
     for at, price in enumerate(prices):
@@ -90,10 +104,11 @@ def test_rollouts_equal_plain_python(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("kind", ["own sigmas", "covariance"])
-def test_many_prices_equal_one_by_one(strategy: str, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["own sigmas", "covariance", "reveals"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_many_prices_equal_one_by_one(strategy: str, kind: str, steps: int) -> None:
     log = make_log(40, 6, 3)
-    prices = np.random.default_rng(0).permutation(np.geomspace(1e-3, 3.0, 60))
+    prices = np.random.default_rng(0).permutation(np.geomspace(1e-3, 3.0, 60)).reshape(-1, steps)
     together = simulated(ESTIMATORS[kind](), log, prices, strategy=strategy)
     for at, price in enumerate(prices):
         alone = simulated(ESTIMATORS[kind](), log, [price], strategy=strategy)
@@ -119,18 +134,58 @@ def test_a_state_is_estimated_once(strategy: str) -> None:
     assert len(estimator.asked) <= len(states)
 
 
-def test_shared_prices_save_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("steps", [1, 4])
+def test_shared_prices_save_decisions(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     log = make_log(30, 5, 5)
     decided = []
-    decide = Policy.decide
+    select = reference.select
 
-    def counted(self: Policy, estimates: hr.Estimates, *rest: Any) -> hr.Selection:
-        decided.append(len(estimates.qualities))
-        return decide(self, estimates, *rest)
+    def counted(problem: Problem, n_threads: int) -> hr.Selection:
+        decided.append(problem.n_queries)
+        return select(problem, n_threads)
 
-    monkeypatch.setattr(Policy, "decide", counted)
-    rollouts = simulated(Blend(), log, np.geomspace(0.01, 1.0, 200))
-    assert sum(decided) < 0.2 * rollouts.decisions.sum()
+    monkeypatch.setattr(reference, "select", counted)
+    prices = np.repeat(np.geomspace(0.01, 1.0, 200)[:, None], steps, axis=1)
+    rollouts = simulated(Blend(), log, prices, backend="reference")
+    assert 0 < sum(decided) < 0.2 * rollouts.decisions.sum()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_rollouts_are_those_of_the_reference(strategy: str, kind: str, n_threads: int) -> None:
+    log = make_log(70, 9, 18)
+    prices = np.random.default_rng(1).uniform(0.0, 0.8, size=(40, 3))
+    options = {"strategy": strategy, "n_threads": n_threads}
+    expected = simulated(ESTIMATORS[kind](), log, prices, backend="reference", **options)
+    for backend in BACKENDS:
+        found = simulated(ESTIMATORS[kind](), log, prices, backend=backend, **options)
+        for part in fields(Rollouts):
+            np.testing.assert_array_equal(
+                getattr(found, part.name), getattr(expected, part.name), part.name
+            )
+
+
+def test_faults_of_an_estimator_arrive(backend: str) -> None:
+    log = make_log(10, 3, 19)
+
+    class Faulty(Blend):
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            found = super().estimate(queries, ran)
+            if len(ran):
+                raise ZeroDivisionError("once a model has run")
+            return found
+
+    class Unknown(Blend):
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            found = super().estimate(queries, ran)
+            found.qualities[-1, 1] = np.nan
+            return found
+
+    with pytest.raises(ZeroDivisionError, match="once a model has run"):
+        simulated(Faulty(), log, [0.01], backend=backend)
+    with pytest.raises(ValueError, match=r"estimator's qualities must be finite.*\(9, 1\)"):
+        simulated(Unknown(), log, [0.01], backend=backend)
 
 
 def test_rows_that_are_left_out_change_nothing() -> None:
@@ -287,10 +342,14 @@ def test_permuting_models_permutes_everything(strategy: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("kind", ["own sigmas", "covariance"])
-def test_a_service_that_selects_step_by_step_spends_the_budget(strategy: str, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["own sigmas", "covariance", "reveals"])
+@pytest.mark.parametrize("per_step", [False, True])
+def test_a_service_that_selects_step_by_step_spends_the_budget(
+    strategy: str, kind: str, per_step: bool
+) -> None:
     log = make_log(50, 4, 12)
-    fitted = router(ESTIMATORS[kind](), strategy=strategy).fit(log, budget=0.7)
+    fitted = router(ESTIMATORS[kind](), strategy=strategy, per_step=per_step)
+    fitted.fit(log, budget=0.7)
     costs = []
     for dear in (False, True):
         ran = np.zeros((50, 4), dtype=bool)
@@ -307,6 +366,68 @@ def test_a_service_that_selects_step_by_step_spends_the_budget(strategy: str, ki
         costs.append((ran * log.cost).sum(axis=1).mean())
     spent = fitted.gamma_ * costs[0] + (1.0 - fitted.gamma_) * costs[1]
     assert spent == pytest.approx(0.7, rel=1e-9)
+
+
+class Late:
+    """Overstates what the second run may bring, so that it is to be dearer than the first."""
+
+    def fit(self, log: hr.QueryLog) -> Late:
+        return self
+
+    def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+        found = Blend().estimate(queries, ran)
+        qualities = found.qualities.copy()
+        if len(ran):
+            qualities[:, [i for i in range(queries.n_models) if i not in ran]] += 0.5
+        return hr.Estimates(qualities, found.costs, found.sigmas)
+
+
+def test_prices_by_step_undo_what_is_overstated() -> None:
+    log = make_log(600, 4, 20)
+    shared = router(Late(), max_depth=3).fit(log, budget=0.8)
+    by_step = router(Late(), max_depth=3, per_step=True).fit(log, budget=0.8)
+    assert shared.step_factors_ == (1.0,)
+    assert by_step.step_factors_[0] == 1.0
+    assert max(by_step.step_factors_) > 1.0
+    one, other = shared.evaluate(log), by_step.evaluate(log)
+    assert other.cost.mean == pytest.approx(0.8, rel=1e-9)
+    assert other.quality.mean > one.quality.mean
+    fresh = make_log(600, 4, 21)
+    assert by_step.evaluate(fresh).quality.mean > shared.evaluate(fresh).quality.mean
+    curves = hr.frontier(
+        Late(),
+        log,
+        fresh,
+        strategies={
+            name: router(Late(), max_depth=3, per_step=name == "by step")
+            for name in ("by step", "shared")
+        },
+        n_budgets=4,
+    )
+    assert curves.differences()["by step", "shared"].mean > 0.0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("target", ["budget", "quality", "lambda_"])
+def test_prices_by_step_are_no_worse(strategy: str, target: str) -> None:
+    log = make_log(150, 4, 22)
+    if target == "lambda_" and strategy == "threshold_cascade":
+        return
+    fixed = {"lambda_": 0.2} if target == "lambda_" else {}
+    budget = 0.7 if target == "budget" else None
+    quality = 0.4 if target == "quality" else None
+
+    def score(per_step: bool) -> float:
+        fitted = router(Blend(), strategy=strategy, per_step=per_step, **fixed)
+        fitted.fit(log, budget=budget, quality=quality)
+        found = fitted.evaluate(log, n_bootstrap=2)
+        if target == "budget":
+            assert found.cost.mean == pytest.approx(0.7, rel=1e-9)
+        if target == "quality":
+            return -found.cost.mean
+        return found.quality.mean - (0.2 * found.cost.mean if fixed else 0.0)
+
+    assert score(True) >= score(False) - 1e-12
 
 
 def test_evaluation_adds_up() -> None:

@@ -28,7 +28,7 @@ constexpr std::string_view kThresholdCascade = "threshold_cascade";
 // Of a slab of states that are decided together: most numbers in each of its arrays.
 constexpr std::size_t kSlabNumbers = std::size_t{1} << 22;
 
-constexpr std::size_t kPairsPerBatch = std::size_t{1} << 14;  // of strategies that stream
+constexpr std::size_t kPairsPerBatch = std::size_t{1} << 17;  // of strategies that stream
 
 constexpr std::int64_t kStop = -1;
 

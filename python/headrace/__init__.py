@@ -14,6 +14,7 @@ from headrace._evaluation import Evaluation
 from headrace._frontier import Frontier, frontier
 from headrace._instruction_sets import instruction_sets
 from headrace._log import Queries, QueryLog
+from headrace._reveals import Reveals
 from headrace._router import Router
 from headrace._select import batch_select
 from headrace._selection import Selection
@@ -33,6 +34,7 @@ __all__ = [
     "PrecomputedEstimator",
     "Queries",
     "QueryLog",
+    "Reveals",
     "Router",
     "Selection",
     "__version__",

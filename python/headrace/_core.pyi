@@ -6,13 +6,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Reveals: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], float]
-Forecast: TypeAlias = tuple[
+_Reveals: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], float]
+_Forecast: TypeAlias = tuple[
     NDArray[np.float64],
     NDArray[np.float64],
     NDArray[np.float64] | None,
     NDArray[np.float64] | None,
-    Reveals | None,
+    _Reveals | None,
 ]
 
 def batch_select(
@@ -23,7 +23,7 @@ def batch_select(
     factor: NDArray[np.float64] | None,
     ran: NDArray[np.bool_] | None,
     samples: NDArray[np.float64] | None,
-    reveals: Reveals | None,
+    reveals: _Reveals | None,
     strategy: str,
     search: str,
     max_models: int,
@@ -42,7 +42,7 @@ def batch_select(
     nodes: NDArray[np.int64],
 ) -> None: ...
 def roll_out(
-    forecast: Callable[[tuple[int, ...], NDArray[np.int64]], Forecast],
+    forecast: Callable[[tuple[int, ...], NDArray[np.int64]], _Forecast],
     n_queries: int,
     n_models: int,
     prices: NDArray[np.float64],

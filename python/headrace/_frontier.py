@@ -27,6 +27,7 @@ from headrace._router import (
     progress_bar,
     refuse_missing,
 )
+from headrace._step_prices import Aim, find_step_factors, line_around
 from headrace._tuning import Mixture, meet_each, price_line
 
 if TYPE_CHECKING:
@@ -424,25 +425,41 @@ def _curve(
     assert best is not None
     _, policy, line = best
     mixtures = meet_each(tuning, policy, cost, budgets.tolist(), line)
-    return _measured(testing, policy, mixtures, test)
+    policies = [policy] * len(mixtures)
+    if router.per_step:
+        for i, budget in enumerate(budgets.tolist()):
+            aim = Aim(lambda rollouts: rollouts.answered(train.quality), cost, budget)
+            price = mixtures[i].cheap.price
+            policies[i] = find_step_factors(tuning, policy, aim, price)
+            if policies[i].step_factors != policy.step_factors:
+                near = line_around(policies[i], price)
+                [mixtures[i]] = meet_each(tuning, policies[i], cost, [budget], near)
+    return _measured(testing, policies, mixtures, test)
 
 
 def _measured(
-    forecasts: Forecasts, policy: Policy, mixtures: Sequence[Mixture], log: QueryLog
+    forecasts: Forecasts, policies: Sequence[Policy], mixtures: Sequence[Mixture], log: QueryLog
 ) -> Curve:
-    """Roll all policies out on a log at once, and mix them."""
-    prices = np.unique([p.price for mixture in mixtures for p in (mixture.cheap, mixture.dear)])
-    rollouts = roll_out(forecasts, policy, prices)
-    weights = np.zeros((len(prices), len(mixtures)))
-    for column, mixture in enumerate(mixtures):
+    """Roll all policies, which differ in nothing but their prices, out at once, and mix them."""
+    n_steps = max(len(policy.step_factors) for policy in policies)
+    prices, shares, columns = [], [], []
+    for column, (policy, mixture) in enumerate(zip(policies, mixtures, strict=True)):
         for point, share in ((mixture.cheap, mixture.gamma), (mixture.dear, 1.0 - mixture.gamma)):
-            weights[np.searchsorted(prices, point.price), column] += share
+            by_step = policy.prices(np.array([point.price]))[0]
+            prices.append(np.pad(by_step, (0, n_steps - len(by_step)), mode="edge"))
+            shares.append(share)
+            columns.append(column)
+    different, place = np.unique(prices, axis=0, return_inverse=True)
+    weights = np.zeros((len(different), len(mixtures)))
+    for i, column, share in zip(place.reshape(-1).tolist(), columns, shares, strict=True):
+        weights[i, column] += share
+    rollouts = roll_out(forecasts, policies[0], different)
     return Curve(
         query_costs=rollouts.summed(log.cost).T @ weights,
         query_qualities=rollouts.answered(log.quality).T @ weights,
         query_latencies=None if log.latency is None else rollouts.summed(log.latency).T @ weights,
         query_models=rollouts.steps.T @ weights,
-        lookahead=policy.lookahead,
+        lookahead=policies[0].lookahead,
     )
 
 

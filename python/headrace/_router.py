@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import as_array, check_floats, check_integer, check_not_negative
+from headrace._check import as_array, check_flag, check_floats, check_integer, check_not_negative
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation, evaluate_rollouts
 from headrace._forecasts import Forecasts, in_order
@@ -19,6 +20,7 @@ from headrace._policy import Policy
 from headrace._problem import Bools, Floats
 from headrace._rollout import Rollouts
 from headrace._selection import Selection
+from headrace._step_prices import Aim, find_step_factors
 from headrace._tuning import Mixture, Point, TargetError, meet, reach
 
 LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -48,6 +50,9 @@ class Router:
         the log, see `fit`.
     lambda_ : float, optional
         Fixed price of one unit of cost in units of quality, in place of a budget or a quality.
+    per_step : bool
+        Look for prices that differ from step to step (Theorem 2 of the paper), by realised quality.
+        One that serves all steps is kept unless others are better by two standard errors.
     n_samples, seed, n_threads, backend
         As in :func:`headrace.batch_select`.
 
@@ -62,6 +67,9 @@ class Router:
         Share of the queries that take the cheaper policy, so that the target is met exactly.
     lookahead_ : float
         Factor on the uncertainty in use.
+    step_factors_ : tuple of float
+        Factors on the price at each step of a query, the last one for all later steps; (1.0,)
+        where one price serves all. Of a threshold cascade the first one is that of no threshold.
     order_ : int64 array of shape (k,)
         The models by mean cost on the log: the order of a cascade, and of all decisions, so that
         they do not depend on the order of the log's columns.
@@ -101,6 +109,7 @@ class Router:
     lambdas_: tuple[float, float]
     gamma_: float
     lookahead_: float
+    step_factors_: tuple[float, ...]
     order_: Integers
     estimator_: Estimator
     models_: tuple[str, ...]
@@ -115,6 +124,7 @@ class Router:
         max_depth: int | None = None,
         lookahead: float | None = None,
         lambda_: float | None = None,
+        per_step: bool = False,
         n_samples: int = 128,
         seed: int = 0,
         n_threads: int | None = None,
@@ -126,6 +136,7 @@ class Router:
         self.max_depth = max_depth
         self.lookahead = lookahead
         self.lambda_ = lambda_
+        self.per_step = per_step
         self.n_samples = n_samples
         self.seed = seed
         self.n_threads = n_threads
@@ -228,7 +239,12 @@ class Router:
         target = _number(given[0], targets[given[0]])
         policy = self.policy(1.0 if self.lookahead is None else self.lookahead)
         labelled = not np.isnan(log.quality).all()
-        if refit or quality is not None or (labelled and self._chooses(policy)):
+        if check_flag("per_step", self.per_step) and not labelled:
+            raise ValueError("per_step=True chooses by realised quality, and the log has none")
+        if self.per_step and policy.by_threshold and self._fixed_lambda is not None:
+            raise ValueError("a threshold for each step needs a budget or a quality to meet")
+        chooses = self.per_step or self._chooses(policy)
+        if refit or quality is not None or (labelled and chooses):
             refuse_missing("quality", log, log.quality)
         refuse_missing("cost", log, log.cost)
 
@@ -279,11 +295,24 @@ class Router:
         if best is None:
             assert failure is not None
             raise failure
+        if self.per_step:
+            if quality is not None:
+                aim = Aim(lambda rollouts: -cost(rollouts), gained, target)
+            elif self._fixed_lambda is not None:
+                aim = Aim(lambda done: gained(done) - target * cost(done), None, target)
+            else:
+                aim = Aim(gained, cost, target)
+            stepped = find_step_factors(forecasts, policy, aim, best[1].cheap.price)
+            with suppress(TargetError):
+                found = tuned(stepped)
+                if found[0] > best[0]:
+                    best, policy = found, stepped
 
         self._mixture = best[1]
         self.lambdas_ = (best[1].cheap.price, best[1].dear.price)
         self.gamma_ = best[1].gamma
         self.lookahead_ = policy.lookahead
+        self.step_factors_ = policy.step_factors
         self.order_ = order
         self.estimator_ = estimator
         self.models_ = log.models
@@ -327,7 +356,7 @@ class Router:
         forecasts = Forecasts(self.estimator_, log.queries, self.order_)
         return evaluate_rollouts(
             log,
-            self._mixture.roll_out(forecasts, self.policy(self.lookahead_)),
+            self._mixture.roll_out(forecasts, self._fitted_policy()),
             n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
             seed=check_integer("seed", seed, 0),
             estimate_cost=_number("estimate_cost", estimate_cost),
@@ -365,7 +394,7 @@ class Router:
                     f"dearer must be bool of shape ({n},), got {given.dtype} of shape {given.shape}"
                 )
             dear = given.astype(np.bool_)
-        policy = self.policy(self.lookahead_)
+        policy = self._fitted_policy()
         result = Selection.empty(n, k)
         for rows, models in _same_run(has_run):
             estimates = self._estimates(queries.rows(rows), models)
@@ -395,7 +424,7 @@ class Router:
         if not has_run.any(axis=1).all():
             row = int(np.flatnonzero(~has_run.any(axis=1))[0])
             raise ValueError(f"ran: no model has run in row {row}, so there is no answer to give")
-        policy = self.policy(self.lookahead_)
+        policy = self._fitted_policy()
         answers = np.empty(len(has_run), dtype=np.int64)
         for rows, models in _same_run(has_run):
             estimates = self._estimates(queries.rows(rows), models)
@@ -415,6 +444,9 @@ class Router:
             n_threads=self.n_threads,
             backend=self.backend,
         )
+
+    def _fitted_policy(self) -> Policy:
+        return self.policy(self.lookahead_).with_step_factors(self.step_factors_)
 
     def _chooses(self, policy: Policy) -> bool:
         return self.lookahead is None and policy.looks_ahead

@@ -1,0 +1,134 @@
+"""The index rule where beliefs change by reveals: against nodes written out, on every backend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import headrace as hr
+import numpy as np
+import oracle
+import pytest
+from headrace._backends import pick
+from headrace._problem import Problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from routers import nodes_of
+
+BACKENDS = [name for name, reason in hr.backends().items() if reason is None]
+
+
+def problem(seed: int, n: int, k: int, nodes: int, **options: Any) -> Problem:
+    """Draw a problem; a third of the nodes never show with a wrong, or with a right answer."""
+    rng = np.random.default_rng(seed)
+    chances = rng.dirichlet(np.ones(nodes), size=(2, 3, k))
+    ratio = chances[0] / np.maximum(chances[1], 1e-300)
+    first = np.argsort(-ratio, axis=2)
+    right, wrong = (np.take_along_axis(each, first, axis=2) for each in chances)
+    ran = rng.uniform(size=(n, k)) < rng.choice([0.0, 0.5])
+    ran[ran.all(axis=1), 0] = False
+    qualities = rng.choice([0.0, 1.0, 0.5], size=(n, k)) if seed % 3 == 0 else rng.random((n, k))
+    return Problem(
+        qualities=qualities,
+        costs=rng.choice([0.0, 0.25, 1.0], size=(n, k)) * rng.choice([1.0, 0.1]),
+        lambda_=rng.choice([0.0, 0.1, 0.5, 3.0], size=n),
+        sigmas=None,
+        factor=None,
+        ran=ran if seed % 2 else ran & False,
+        samples=None,
+        strategy="index",
+        search="exact",
+        max_models=k,
+        fixed_order=False,
+        node_limit=None,
+        time_limit=None,
+        reveals=hr.Reveals(
+            np.minimum(right.cumsum(axis=2), 1.0),
+            np.minimum(wrong.cumsum(axis=2), 1.0),
+            rng.integers(0, 3, n),
+            float(rng.choice([0.0, 0.3, 1.0])),
+        ),
+        **{"ties": "cheapest"} | options,
+    )
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 6),
+    k=st.integers(1, 5),
+    nodes=st.integers(1, 6),
+    ties=st.sampled_from(["cheapest", "dearest"]),
+)
+def test_decisions_are_those_of_the_definition(
+    backend: str, seed: int, n: int, k: int, nodes: int, ties: str
+) -> None:
+    given_ = problem(seed, n, k, nodes, ties=ties)
+    found = pick(backend).select(given_, 1)
+    assert given_.reveals is not None
+    assert given_.ran is not None
+    for row in range(n):
+        ran = np.flatnonzero(given_.ran[row]).tolist()
+        q, cost = given_.qualities[row], given_.costs[row]
+        known = max((float(q[i]) for i in ran), default=-np.inf)
+        shown = {i: nodes_of(given_.reveals, row, i, float(q[i])) for i in range(k)}
+        price = {i: float(given_.lambda_[row] * cost[i]) for i in range(k)}
+        value = {i: oracle.value_of_nodes(*shown[i], price[i]) for i in range(k) if i not in ran}
+        value |= {-1: known} if ran else {}
+        best = max(value.values())
+        chosen = int(found.next_model[row])
+        assert value[chosen] >= best - 1e-9 - 1e-12
+        assert found.upper_bound[row] >= best - 1e-12
+        sign = 1.0 if ties == "cheapest" else -1.0
+        clear = [i for i in value if value[i] >= best - 1e-9 + 1e-12]
+        paid = {i: 0.0 if i < 0 else float(cost[i]) for i in value}
+        key = (sign * paid[chosen], chosen)
+        assert key <= min((sign * paid[i], i) for i in clear)
+        assert set(np.flatnonzero(found.supermodel[row])) == {
+            *ran,
+            *([chosen] if chosen >= 0 else []),
+        }
+        quality = known
+        if chosen >= 0:
+            quality = float(q[chosen])
+            if ran:
+                quality = known + oracle.excess_of_nodes(*shown[chosen], known)
+        assert found.quality[row] == pytest.approx(quality, abs=1e-12)
+        assert found.cost[row] == paid[chosen]
+        assert found.tradeoff[row] == found.quality[row] - given_.lambda_[row] * paid[chosen]
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 30), nodes=st.integers(1, 30))
+def test_backends_decide_alike(seed: int, k: int, nodes: int) -> None:
+    given_ = problem(seed, 20, k, nodes)
+    expected = pick("reference").select(given_, 1)
+    for backend in BACKENDS:
+        found = pick(backend).select(given_, 2)
+        for name in ("next_model", "supermodel", "tradeoff", "quality", "cost"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+
+
+def test_the_compiled_backend_trusts_no_group() -> None:
+    if "cpp" not in BACKENDS:
+        pytest.skip("it is not here")
+    given_ = problem(1, 5, 3, 4)
+    assert given_.reveals is not None
+    for group in (-1, 3, 2**60):
+        outside = replace(given_.reveals, group=np.array([0, 1, group, 0, 0]))
+        with pytest.raises(ValueError, match=r"group of row 2 is not one of the reveals"):
+            pick("cpp").select(replace(given_, reveals=outside), 1)
+    with pytest.raises(ValueError, match="reveals are for the index rule"):
+        pick("cpp").select(replace(given_, strategy="routing"), 1)
+    wrong = replace(given_.reveals, right=given_.reveals.right * np.nan)
+    with pytest.raises(ValueError, match="chances of reveals must be in 0 to 1"):
+        pick("cpp").select(replace(given_, reveals=wrong), 1)
+
+
+def test_nothing_revealed_is_worth_no_price() -> None:
+    same = hr.Reveals(np.full((1, 1, 1), 1.0), np.full((1, 1, 1), 1.0), np.zeros(2, np.int64))
+    beliefs, price = np.array([[0.3], [0.8]]), np.array([[0.1], [0.2]])
+    np.testing.assert_allclose(same.reservation_values(beliefs, price), beliefs - price)
+    np.testing.assert_allclose(same.excess(beliefs, np.array([[0.5], [0.5]])), [[0.0], [0.3]])
+    tiny = same.scaled(1e-300)
+    np.testing.assert_allclose(tiny.reservation_values(beliefs, price), beliefs - price)
