@@ -8,7 +8,7 @@ from pathlib import Path
 
 import headrace
 
-ROOT = Path(headrace.__path__[0]).parent
+ROOT = Path(headrace.__file__).parents[1]
 
 
 def module_name(path: Path) -> str:

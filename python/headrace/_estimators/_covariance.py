@@ -117,6 +117,16 @@ def pooled_lines(values: Floats, quality: Floats) -> tuple[Bools, Floats, Floats
     return known, slope, np.where(varied, shift, 0.0)
 
 
+def varies(values: Floats) -> Bools:
+    """Say which columns of values (n, k), NaN where missing, vary by more than rounding."""
+    there = ~np.isnan(values)
+    largest = np.max(values, axis=0, where=there, initial=-np.inf)
+    smallest = np.min(values, axis=0, where=there, initial=np.inf)
+    magnitude = np.max(np.abs(values), axis=0, where=there, initial=0.0)
+    spread: Bools = largest - smallest > 1e-12 * magnitude
+    return spread
+
+
 def positive_semidefinite(matrix: Floats) -> Floats:
     """Return the nearest positive semidefinite matrix, with the diagonal that it had."""
     values, vectors = np.linalg.eigh(matrix)

@@ -17,6 +17,7 @@ from headrace._estimators._covariance import (
     pooled_lines,
     positive_semidefinite,
     shrinkage_weight,
+    varies,
 )
 from headrace._estimators._groups import Groups
 from headrace._estimators._ridge import GroupRidge
@@ -146,7 +147,9 @@ class GaussianEstimator(EstimatorBase):
         self.n_blocks_ = len(evidence)
         self.slopes_ = np.zeros((self.n_blocks_, k))
         self.noise_means_: list[GroupRidge] = []
+        self.alive_ = np.zeros(self.n_blocks_ * k, dtype=np.bool_)
         for number, values in enumerate(evidence):
+            self.alive_[number * k : (number + 1) * k] = varies(values)
             blocks.append(self._fit_evidence(number, values, log.quality, general, codes))
         self._fit_covariance(np.column_stack(blocks), k)
         return self
@@ -274,7 +277,7 @@ class GaussianEstimator(EstimatorBase):
         self.shrinkage_ = (weights[0], weights[1])
         self.evidence_variances_ = np.diag(self.covariance_)[k:]
         largest = self.evidence_variances_.reshape(-1, k).max(axis=1, initial=0.0)
-        self.alive_ = self.evidence_variances_ > 1e-12 * np.repeat(largest, k)
+        self.alive_ &= self.evidence_variances_ > 1e-12 * np.repeat(largest, k)
 
     def _pool_variances(self, sample: Floats, k: int, count: Integers) -> None:
         """Shrink the noise variances of each block towards a common one, in place."""
