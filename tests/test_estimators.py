@@ -115,7 +115,7 @@ def test_shrinkage_is_one_at_most_and_takes_a_number() -> None:
     log = simulated(30, 8)
     fitted = hr.GaussianEstimator().fit(log).shrinkage_
     assert all(0.0 <= weight <= 1.0 for weight in fitted)
-    assert hr.GaussianEstimator(shrinkage=0.3).fit(log).shrinkage_ == (0.3, 0.3)
+    assert hr.GaussianEstimator(shrinkage=0.3).fit(log).shrinkage_.tolist() == [0.3, 0.3]
 
 
 # All of them
@@ -221,6 +221,7 @@ def test_reservation_values_solve_their_equation() -> None:
     np.testing.assert_array_equal(values[:, 0], belief[:, 0])
     codes = estimator.groups_.codes(log.queries.groups, len(log.queries))
     p = belief[:, 1:, None]
+    assert estimator.reveals_ is not None
     right, wrong = (
         table[codes, 1:] for table in (estimator.reveals_.right, estimator.reveals_.wrong)
     )

@@ -9,13 +9,13 @@ from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.gaussian import GaussianEstimator
 from headrace._estimators.noisy import NoisyEstimator, add_noise
 from headrace._estimators.precomputed import PrecomputedEstimator
-from headrace._estimators.protocol import Estimates, Estimator
+from headrace._estimators.protocol import Estimates, Estimator, SavableEstimator
 from headrace._evaluation import Evaluation
 from headrace._frontier import Frontier, frontier
 from headrace._instruction_sets import instruction_sets
 from headrace._log import Queries, QueryLog
 from headrace._reveals import Reveals
-from headrace._router import Router
+from headrace._router import Router, load_router
 from headrace._select import batch_select
 from headrace._selection import Selection
 
@@ -36,6 +36,7 @@ __all__ = [
     "QueryLog",
     "Reveals",
     "Router",
+    "SavableEstimator",
     "Selection",
     "__version__",
     "add_noise",
@@ -44,4 +45,5 @@ __all__ = [
     "check_estimator",
     "frontier",
     "instruction_sets",
+    "load_router",
 ]

@@ -6,7 +6,9 @@ import copy
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,17 +18,93 @@ from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation, evaluate_rollouts
 from headrace._forecasts import Forecasts, in_order
 from headrace._log import Integers, Queries, QueryLog
+from headrace._options import TIES
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats
 from headrace._rollout import Rollouts
+from headrace._router_file import read_router_file, unreadable, write_router_file
 from headrace._selection import Selection
+from headrace._state import (
+    Array,
+    Kind,
+    Part,
+    Saved,
+    StateError,
+    Texts,
+    Value,
+    put,
+    put_parameter,
+    take,
+    take_parameter,
+)
 from headrace._step_prices import Aim, find_step_factors
 from headrace._tuning import Mixture, Point, TargetError, meet, reach
 
 LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Factors on the uncertainty that are tried where the user gives none."""
 
+PARAMETERS, FIT = "router", "fit"
+"""Where they are in a saved router."""
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What a router has learned beside its estimator.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The two policies next to the target.
+    lookahead : float
+        Factor on the uncertainty.
+    step_factors : float64 array of shape (T,)
+        Factors on the price at each step.
+    order : int64 array of shape (k,)
+        The model at each position.
+    models : tuple of str
+    n_features, n_signals : int
+        Of the log.
+    """
+
+    mixture: Mixture
+    lookahead: float
+    step_factors: Floats
+    order: Integers
+    models: tuple[str, ...]
+    n_features: int
+    n_signals: int
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "mixture": Part((Mixture,)),
+        "lookahead": Value((float,)),
+        "step_factors": Array("f", ("t",)),
+        "order": Array("i", ("k",)),
+        "models": Texts(size="k"),
+        "n_features": Value((int,)),
+        "n_signals": Value((int,)),
+    }
+
+    def refuse_nonsense(self) -> None:
+        """Raise StateError if no router can have learned this."""
+        k = len(self.models)
+        points = (self.mixture.cheap, self.mixture.dear)
+        for rule, holds in (
+            ("there must be models", k > 0),
+            ("order must be a permutation", np.array_equal(np.sort(self.order), np.arange(k))),
+            ("gamma must be between 0 and 1", 0.0 <= self.mixture.gamma <= 1.0),
+            ("prices must be finite", all(np.isfinite(point.price) for point in points)),
+            ("ties must be known", all(point.ties in TIES for point in points)),
+            ("a step must have a factor", len(self.step_factors) > 0),
+            (
+                "factors must be finite, not negative",
+                bool((np.isfinite(self.step_factors) & (self.step_factors >= 0.0)).all()),
+            ),
+            ("numbers must not be negative", min(self.n_features, self.n_signals) >= 0),
+        ):
+            if not holds:
+                raise StateError(rule)
 
 
 class Router:
@@ -308,17 +386,61 @@ class Router:
                 if found[0] > best[0]:
                     best, policy = found, stepped
 
-        self._mixture = best[1]
-        self.lambdas_ = (best[1].cheap.price, best[1].dear.price)
-        self.gamma_ = best[1].gamma
-        self.lookahead_ = policy.lookahead
-        self.step_factors_ = policy.step_factors
-        self.order_ = order
-        self.estimator_ = estimator
-        self.models_ = log.models
-        features = log.queries.features
-        self.n_features_in_ = 0 if features is None else features.shape[1]
+        features, signals = log.queries.features, log.queries.signals
+        self._adopt(
+            Fit(
+                mixture=best[1],
+                lookahead=policy.lookahead,
+                step_factors=np.array(policy.step_factors),
+                order=order,
+                models=log.models,
+                n_features=0 if features is None else features.shape[1],
+                n_signals=0 if signals is None else signals.shape[2],
+            ),
+            estimator,
+        )
         return self
+
+    def _adopt(self, fit: Fit, estimator: Estimator) -> None:
+        """Take over what was learned."""
+        self._fit = fit
+        self._mixture = fit.mixture
+        self.lambdas_ = (fit.mixture.cheap.price, fit.mixture.dear.price)
+        self.gamma_ = fit.mixture.gamma
+        self.lookahead_ = fit.lookahead
+        self.step_factors_ = tuple(fit.step_factors.tolist())
+        self.order_ = fit.order
+        self.estimator_ = estimator
+        self.models_ = fit.models
+        self.n_features_in_ = fit.n_features
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save the fitted router: its parameters, what it learned, and its estimator.
+
+        Parameters
+        ----------
+        path : path
+            Any name. The file appears as a whole: if something fails, what was there stays.
+
+        Raises
+        ------
+        ValueError
+            The router is not fitted, or holds what a file cannot hold without running code when it
+            is read, such as a regressor of another library.
+        OSError
+            The file cannot be written.
+
+        See Also
+        --------
+        load_router : reads it.
+        """
+        self._check_fitted()
+        saved = Saved()
+        for name, value in self.get_params(deep=False).items():
+            if name != "estimator":
+                put_parameter(saved, f"{PARAMETERS}.{name}", value)
+        put(saved, FIT, self._fit)
+        write_router_file(path, saved, self.estimator_)
 
     def evaluate(
         self,
@@ -451,6 +573,21 @@ class Router:
     def _chooses(self, policy: Policy) -> bool:
         return self.lookahead is None and policy.looks_ahead
 
+    def _probe(self) -> None:
+        """Ask the estimator what it makes of a query, before a model runs and after them all."""
+        k = len(self.models_)
+        queries = Queries(
+            index=np.zeros(1, dtype=np.int64),
+            n_models=k,
+            features=np.zeros((1, self.n_features_in_)) if self.n_features_in_ else None,
+            signals=np.zeros((1, k, self._fit.n_signals)) if self._fit.n_signals else None,
+            groups=None,
+        )
+        self._fitted_policy()
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            for ran in ([], list(range(k))):
+                self._estimates(queries, ran)
+
     def _check_fitted(self) -> None:
         if not hasattr(self, "lambdas_"):
             raise ValueError("this router is not fitted yet: call fit(log, budget=...) first")
@@ -478,6 +615,57 @@ class Router:
         result.supermodel[rows] = True
         result.quality[rows] = result.tradeoff[rows] = result.upper_bound[rows] = best
         result.optimal[rows] = True
+
+
+def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None) -> Router:
+    """Load a router that `Router.save` has written.
+
+    Parameters
+    ----------
+    path : path
+        One file. It holds arrays, numbers and texts in the layout of safetensors; nothing of it is
+        executed, whoever wrote it.
+    estimator : SavableEstimator, optional
+        If the router was fitted with an estimator of your own: one of the same class, which takes
+        its state from the file.
+
+    Returns
+    -------
+    Router
+        Decides as the one that was saved. Its ``estimator`` is the fitted one.
+
+    Raises
+    ------
+    ValueError
+        The file is cut or damaged, was saved by a newer headrace, or is none of a router.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import headrace as hr
+    >>> log = hr.QueryLog([[0.0, 1.0], [1.0, 1.0]] * 20, [0.1, 2.0])
+    >>> router = hr.Router(hr.GaussianEstimator()).fit(log, budget=1.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "mine.headrace")
+    ...     router.save(path)
+    ...     hr.load_router(path).lambda_ == router.lambda_
+    True
+    """
+    saved, fitted = read_router_file(path, estimator)
+    try:
+        names = [name for name in Router(fitted).get_params(deep=False) if name != "estimator"]
+        params = {name: take_parameter(saved, f"{PARAMETERS}.{name}") for name in names}
+        fit = take(saved, FIT, Fit)
+        saved.refuse_rest()
+        fit.refuse_nonsense()
+        router = Router(fitted, **params)
+        router._adopt(fit, fitted)
+        router._probe()
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        raise unreadable(path, error) from None
+    return router
 
 
 def cost_order(log: QueryLog) -> Integers:

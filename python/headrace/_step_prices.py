@@ -20,7 +20,7 @@ from headrace._rollout import Rollouts, roll_out
 MOST_STEPS = 6
 """Later steps share a factor: few queries get so far."""
 N_SWEEPS = 2
-TRIED = (0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0)
+TRIED = (1 / 16, 1 / 8, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0, 8.0, 16.0)
 """Changes of a factor."""
 REACH = 8.0
 """The line of prices goes so many times up and down."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from headrace._log import Integers
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats
 from headrace._rollout import Rollouts, roll_out
+from headrace._state import Kind, Part, Value
 
 STEP = 8.0
 """Factor between the prices tried until the target lies between two of them."""
@@ -42,6 +44,8 @@ class Point:
     price: float
     ties: str = "cheapest"
 
+    STATE: ClassVar[dict[str, Kind]] = {"price": Value((float,)), "ties": Value((str,))}
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -50,6 +54,12 @@ class Mixture:
     cheap: Point
     dear: Point
     gamma: float
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "cheap": Part((Point,)),
+        "dear": Part((Point,)),
+        "gamma": Value((float,)),
+    }
 
     def roll_out(self, forecasts: Forecasts, policy: Policy) -> Iterator[tuple[float, Rollouts]]:
         """Roll both policies out, with their shares; a policy without a share is left out."""

@@ -63,7 +63,7 @@ def select(problem: Problem, n_threads: int) -> Selection:
 def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
     """Roll out on ``n_threads`` threads, without the interpreter's lock but to ask."""
 
-    def forecast(ran: tuple[int, ...], queries: Integers) -> _core.Forecast:
+    def forecast(ran: tuple[int, ...], queries: Integers) -> _core._Forecast:
         found = problem.forecast(ran, queries)
         return (
             found.qualities,
@@ -89,7 +89,7 @@ def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
     )
 
 
-def reveals_of(reveals: Reveals | None) -> _core.Reveals | None:
+def reveals_of(reveals: Reveals | None) -> _core._Reveals | None:
     """Return the arrays of reveals."""
     if reveals is None:
         return None

@@ -7,10 +7,13 @@ how far is chosen by the evidence in Laplace's approximation, for all models tog
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from headrace._log import Integers
 from headrace._problem import Bools, Floats
+from headrace._state import Array, Kind, Value
 
 PRECISIONS = (0.3, 1.0, 4.0, 16.0, 64.0, 1e4)
 """Candidates for the prior precision of a group's deviation (inputs are standardised)."""
@@ -38,6 +41,14 @@ class Calibration:
         For each group, and for unseen ones in the last row; of standardised inputs.
     logistic : bool
     """
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "logistic": Value((bool,)),
+        "centre_": Array("f", ("k", "m")),
+        "scale_": Array("f", ("k", "m")),
+        "intercepts_": Array("f", ("g + 1", "k")),
+        "slopes_": Array("f", ("g + 1", "k", "m")),
+    }
 
     def __init__(self, logistic: bool) -> None:
         self.logistic = logistic

@@ -7,11 +7,14 @@ expect by a normally distributed step, which smooths them.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from headrace._estimators._calibration import logit, sigmoid
 from headrace._log import Integers
 from headrace._problem import Floats
+from headrace._state import Array, Kind
 
 SMALLEST_PRIOR = 0.005
 """Expected qualities are kept this far from 0 and 1."""
@@ -34,6 +37,11 @@ class LatentClasses:
 
     weights_: Floats
     steps_: Floats
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "weights_": Array("f", ("c",)),
+        "steps_": Array("f", ("c", "k")),
+    }
 
     def fit(self, quality: Floats, prior: Floats, n_classes: int, seed: int) -> LatentClasses:
         """Learn from qualities, NaN where missing, and what features lead to expect of them."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headrace._log import Integers
+from headrace._state import Kind, Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +17,8 @@ class Groups:
     """The labels of a fit, sorted; an unseen label, or none, gets the number ``len(labels)``."""
 
     labels: NDArray[np.generic]
+
+    STATE: ClassVar[dict[str, Kind]] = {"labels": Labels()}
 
     @classmethod
     def of(cls, labels: NDArray[np.generic] | None) -> Groups:

@@ -8,6 +8,8 @@ ratio, so that what is expected after looking is what was expected before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from headrace._estimators._ridge import GroupRidge
 from headrace._log import Integers
 from headrace._problem import Floats
 from headrace._reveals import Reveals
+from headrace._state import Array, Kind, Part
 
 N_NODES = 24
 LARGEST_LOG_RATIO = 12.0
@@ -26,6 +29,12 @@ GRID = np.linspace(0.0, 1.0, 201)
 
 class NormalRatios:
     """Signals that are normal around a line in quality; lines shrunk towards a common one."""
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "noise_": Part((GroupRidge,), sizes={"g + 1": "g + 1", "k": "k"}),
+        "variance_": Array("f", ("k",)),
+        "slope_": Array("f", ("k",)),
+    }
 
     def fit(
         self, values: Floats, codes: Integers, n_groups: int, quality: Floats, prior: Floats
@@ -54,6 +63,11 @@ class NormalRatios:
 
 class LogisticRatios:
     """Signals by logistic regression, with slopes for each group."""
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "calibration_": Part((Calibration,), sizes={"g + 1": "g + 1", "k": "k"}),
+        "base_": Array("f", ("g + 1", "k")),
+    }
 
     def fit(
         self, values: Floats, codes: Integers, n_groups: int, quality: Floats, prior: Floats
@@ -88,6 +102,11 @@ class RevealNodes:
     right: Floats
     wrong: Floats
 
+    STATE: ClassVar[dict[str, Kind]] = {
+        "right": Array("f", ("g + 1", "k", "t")),
+        "wrong": Array("f", ("g + 1", "k", "t")),
+    }
+
     @classmethod
     def of(cls, ratios: Floats, codes: Integers, n_groups: int, prior: Floats) -> RevealNodes:
         """Return the nodes of log-ratios (n, k) of training rows; NaN where missing."""
@@ -112,6 +131,7 @@ class RevealNodes:
                 wrong[group, i] = (1.0 - p) / (1.0 - p).sum()
         return cls(right, wrong)
 
+    @cached_property
     def spreads(self) -> Floats:
         """Return the spread of the change for each belief in ``GRID``, (G + 1, k, 201)."""
         p = GRID[:, None]

@@ -14,10 +14,13 @@ ridge parameter, Technometrics 21(2), 215-223.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from headrace._log import Integers
 from headrace._problem import Floats
+from headrace._state import Array, Kind
 
 PENALTIES = np.append(np.geomspace(1e-6, 1e4, 31), np.inf)
 """Candidates, in units of the largest squared singular value."""
@@ -38,6 +41,13 @@ class GroupRidge:
     means_: Floats
     coefficients_: Floats
     residuals_: Floats
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "centres_": Array("f", ("g + 1", "d")),
+        "scale_": Array("f", ("d",)),
+        "means_": Array("f", ("g + 1", "k")),
+        "coefficients_": Array("f", ("d", "k")),
+    }
 
     def fit(self, features: Floats, codes: Integers, n_groups: int, targets: Floats) -> GroupRidge:
         """Learn from features (n, d), group codes below ``n_groups`` and targets (n, k)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,13 @@ from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.protocol import Estimator
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
+from headrace._state import Array, Kind, Parameter, Part, Value
 
 Self = TypeVar("Self", bound="EstimatorBase")
+
+
+RIDGE = {"g + 1": "g + 1", "k": "k"}
+"""Sizes that a regression shares with its estimator."""
 
 
 class EstimatorBase:
@@ -28,6 +33,19 @@ class EstimatorBase:
     own_features: ArrayLike | None
     cost_features: ArrayLike | None
     groups_: Groups
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "own_features": Parameter(),
+        "cost_features": Parameter(),
+        "n_models_": Value((int,), size="k"),
+        "n_features_": Value((int,), size="features"),
+        "n_signals_": Value((int,), size="signals"),
+        "own_": Array("i", ("k", "own")),
+        "priced_": Array("i", ("k", "priced")),
+        "general_": Array("i", ("d",)),
+        "groups_": Part((Groups,)),
+        "cost_models_": Part((GroupRidge,), many=True, sizes={"g + 1": "g + 1"}),
+    }
 
     @classmethod
     def _parameter_names(cls) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +14,11 @@ from headrace._estimators._classes import LatentClasses, average_of, choose_clas
 from headrace._estimators._groups import Groups
 from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, RevealNodes
 from headrace._estimators._ridge import GroupRidge
-from headrace._estimators.base import EstimatorBase, checked_features, run_set
+from headrace._estimators.base import RIDGE, EstimatorBase, checked_features, run_set
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
+from headrace._state import Kind, Parameter, Part, Value
 
 Self = TypeVar("Self", bound="BinaryEstimator")
 Ratios = NormalRatios | LogisticRatios
@@ -83,6 +84,19 @@ class BinaryEstimator(EstimatorBase):
     n_classes_: int
     temper_: float
 
+    STATE: ClassVar[dict[str, Kind]] = {
+        **EstimatorBase.STATE,
+        "n_classes": Parameter(),
+        "signal_model": Parameter(),
+        "temper": Parameter(),
+        "mean_": Part((GroupRidge,), sizes={**RIDGE, "d": "d"}),
+        "ratios_": Part((NormalRatios, LogisticRatios), many=True, sizes=RIDGE),
+        "reveals_": Part((RevealNodes,), optional=True, sizes=RIDGE),
+        "n_classes_": Value((int,)),
+        "classes_": Part((LatentClasses,), sizes={"k": "k"}),
+        "temper_": Value((float,)),
+    }
+
     def __init__(
         self,
         n_classes: int | str = "auto",
@@ -127,9 +141,9 @@ class BinaryEstimator(EstimatorBase):
             ratios = model.log_ratios(values, codes, every)
             self.ratios_.append(model)
             seen.append(np.where(np.isnan(quality), np.nan, ratios))
+        self.reveals_ = None
         if self.n_signals_:
             self.reveals_ = RevealNodes.of(seen[-1], codes, n_groups, prior)
-            self.spreads_ = self.reveals_.spreads()
 
         count = self.n_classes
         if count == "auto":
@@ -159,15 +173,16 @@ class BinaryEstimator(EstimatorBase):
             known[:, models] += self.ratios_[number].log_ratios(values, codes, models)
         qualities = self._posterior(self._prior(general, codes), known, self.temper_)
         sigmas = np.zeros((n, k))
-        if self.n_signals_:
+        if self.reveals_ is not None:
+            spreads = self.reveals_.spreads
             place = qualities * (len(GRID) - 1)
             low = np.minimum(place.astype(int), len(GRID) - 2)
             part = place - low
             model = np.arange(k)
-            left = self.spreads_[codes[:, None], model, low]
-            sigmas = left + part * (self.spreads_[codes[:, None], model, low + 1] - left)
+            left = spreads[codes[:, None], model, low]
+            sigmas = left + part * (spreads[codes[:, None], model, low + 1] - left)
             sigmas[:, columns] = 0.0
-        reveals = self.reveals_.of_queries(codes) if self.n_signals_ else None
+        reveals = None if self.reveals_ is None else self.reveals_.of_queries(codes)
         return Estimates(qualities, self._costs(queries, codes), sigmas=sigmas, reveals=reveals)
 
     def _check_parameters(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,7 @@ from headrace._estimators._covariance import (
 from headrace._estimators._groups import Groups
 from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.base import (
+    RIDGE,
     EstimatorBase,
     checked_features,
     run_set,
@@ -29,6 +30,7 @@ from headrace._estimators.base import (
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
+from headrace._state import Array, Kind, Parameter, Part, Value
 
 Self = TypeVar("Self", bound="GaussianEstimator")
 
@@ -73,7 +75,7 @@ class GaussianEstimator(EstimatorBase):
     covariance_ : array of shape (p, p)
         Of k qualities, then blocks of k pieces of evidence: those known in advance (own features),
         then those that running a model brings.
-    shrinkage_ : tuple of float
+    shrinkage_ : array of shape (2,)
         The weights used, for qualities and for evidence.
 
     Notes
@@ -104,7 +106,24 @@ class GaussianEstimator(EstimatorBase):
     """
 
     covariance_: Floats
-    shrinkage_: tuple[float, float]
+    shrinkage_: Floats
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        **EstimatorBase.STATE,
+        "regressor": Parameter(),
+        "shrinkage": Parameter(),
+        "calibration": Parameter(),
+        "mean_": Part((GroupRidge,), sizes={**RIDGE, "d": "d"}),
+        "calibration_": Part((Calibration,), optional=True, sizes={**RIDGE, "m": "signals"}),
+        "n_early_": Value((int,), size="own"),
+        "n_blocks_": Value((int,), size="blocks"),
+        "slopes_": Array("f", ("blocks", "k")),
+        "noise_means_": Part((GroupRidge,), many=True, sizes={**RIDGE, "d": "d"}),
+        "covariance_": Array("f", ("p", "p")),
+        "shrinkage_": Array("f", (2,)),
+        "evidence_variances_": Array("f", ("evidence",)),
+        "alive_": Array("b", ("evidence",)),
+    }
 
     def __init__(
         self,
@@ -274,7 +293,7 @@ class GaussianEstimator(EstimatorBase):
             lift[(1 + number) * k + index, index] = self.slopes_[number]
         covariance = lift @ mixed @ lift.T
         self.covariance_ = 0.5 * (covariance + covariance.T)
-        self.shrinkage_ = (weights[0], weights[1])
+        self.shrinkage_ = np.array(weights)
         self.evidence_variances_ = np.diag(self.covariance_)[k:]
         largest = self.evidence_variances_.reshape(-1, k).max(axis=1, initial=0.0)
         self.alive_ &= self.evidence_variances_ > 1e-12 * np.repeat(largest, k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -11,6 +12,7 @@ from headrace._check import check_flag, check_integer, check_name, check_not_neg
 from headrace._estimators.protocol import Estimates
 from headrace._log import Queries, QueryLog
 from headrace._problem import Floats
+from headrace._state import Array, Kind, Parameter, Value
 
 LEVELS: dict[str, tuple[float, float, float]] = {
     "low": (0.6, 0.3, 2e-4),
@@ -129,6 +131,17 @@ class NoisyEstimator:
 
     deviations_: Floats
 
+    STATE: ClassVar[dict[str, Kind]] = {
+        "fuse": Parameter(),
+        "variance_as_deviation": Parameter(),
+        "calibrate_on": Parameter(),
+        "n_models_": Value((int,), size="k"),
+        "before_": Array("f", (2, "k")),
+        "after_": Array("f", ("inputs + 1", "k")),
+        "price_": Array("f", (2, "k")),
+        "deviations_": Array("f", ("k",)),
+    }
+
     def __init__(
         self,
         fuse: bool = False,
@@ -157,14 +170,14 @@ class NoisyEstimator:
                 f"got {list(rows.models)}"
             )
         _refuse_missing_cells(rows, "NoisyEstimator")
-        self._n_models = rows.n_models
+        self.n_models_ = rows.n_models
         before, price = self._seen(rows.queries)
         after = self._heard(rows.queries, range(rows.n_models))
-        self._before = _linear_map(before[..., None], rows.quality)
-        self._price = _linear_map(price[..., None], rows.cost)
-        self._after = _linear_map(self._inputs(before, after), rows.quality)
-        change = _apply(self._after, self._inputs(before, after)) - _apply(
-            self._before, before[..., None]
+        self.before_ = _linear_map(before[..., None], rows.quality)
+        self.price_ = _linear_map(price[..., None], rows.cost)
+        self.after_ = _linear_map(self._inputs(before, after), rows.quality)
+        change = _apply(self.after_, self._inputs(before, after)) - _apply(
+            self.before_, before[..., None]
         )
         self.deviations_ = change.std(axis=0)
         return self
@@ -173,17 +186,17 @@ class NoisyEstimator:
         """Say what to expect of queries on which just the models ``ran`` have run."""
         if not hasattr(self, "deviations_"):
             raise ValueError("the NoisyEstimator is not fitted yet: call fit first")
-        if queries.n_models != self._n_models:
-            raise ValueError(f"fitted on {self._n_models} models, got {queries.n_models}")
+        if queries.n_models != self.n_models_:
+            raise ValueError(f"fitted on {self.n_models_} models, got {queries.n_models}")
         run = list(ran)
         before, price = self._seen(queries)
-        qualities = _apply(self._before, before[..., None])
+        qualities = _apply(self.before_, before[..., None])
         if run:
             inputs = self._inputs(before[:, run], self._heard(queries, run))
-            qualities[:, run] = _apply(self._after[:, run], inputs)
+            qualities[:, run] = _apply(self.after_[:, run], inputs)
         sigmas = self.deviations_**2 if self.variance_as_deviation else self.deviations_.copy()
         sigmas[run] = 0.0
-        costs = np.maximum(_apply(self._price, price[..., None]), 0.0)
+        costs = np.maximum(_apply(self.price_, price[..., None]), 0.0)
         return Estimates(qualities, costs, sigmas)
 
     def _inputs(self, before: Floats, after: Floats) -> Floats:
@@ -192,7 +205,7 @@ class NoisyEstimator:
 
     def _seen(self, queries: Queries) -> tuple[Floats, Floats]:
         """Noisy quality and cost before any run."""
-        k, features = self._n_models, queries.features
+        k, features = self.n_models_, queries.features
         if features is None or features.shape[1] != 2 * k:
             width = None if features is None else features.shape[1]
             raise ValueError(

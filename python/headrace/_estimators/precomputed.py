@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from headrace._covariance import lower_cholesky
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
+from headrace._state import Kind, Parameter
 
 
 class PrecomputedEstimator:
@@ -52,6 +54,14 @@ class PrecomputedEstimator:
     >>> estimates.qualities.tolist(), estimates.sigmas.tolist()
     ([[0.8, 0.9]], [0.0, 0.1])
     """
+
+    STATE: ClassVar[dict[str, Kind]] = {
+        "qualities": Parameter(),
+        "costs": Parameter(),
+        "sigmas": Parameter(),
+        "covariance": Parameter(),
+        "post": Parameter(),
+    }
 
     def __init__(
         self,

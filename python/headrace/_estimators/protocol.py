@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,4 +102,22 @@ class Estimator(Protocol):
         Looks at ``queries.features``, ``queries.groups`` and ``queries.signals[:, ran]`` only. The
         same for a query whatever others come with it.
         """
+        ...
+
+
+@runtime_checkable
+class SavableEstimator(Estimator, Protocol):
+    """An estimator of your own that a saved router can hold.
+
+    What is saved are arrays of float64, int64 or bool, numbers, texts, truth values and None, by
+    names. Nothing of a file is executed, so the estimator itself is given to
+    :func:`headrace.load_router`, and takes its state from there.
+    """
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all that `set_state` needs."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Become the estimator that the state is of; raise ValueError if it does not fit."""
         ...
