@@ -22,7 +22,8 @@ def good() -> dict[str, Any]:
         "cost": rng.uniform(size=(N, K)),
         "features": rng.normal(size=(N, 2)),
         "signals": rng.normal(size=(N, K, 2)),
-        "latency": rng.uniform(size=(N, K)),
+        "latency": rng.uniform(0.5, 1.0, size=(N, K)),
+        "first_token_latency": rng.uniform(0.0, 0.5, size=(N, K)),
         "models": ["a", "b", "c"],
         "groups": ["x", "y", "x", "y"],
     }
@@ -65,6 +66,13 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("latency shape", {"latency": np.ones((K, N))}, ValueError, r"latency .*got \(3, 4\)"),
     ("latency NaN", {"latency": at((N, K), (1, 1), NAN)}, ValueError, r"latency is NaN .*\(1, 1\)"),
     ("latency negative", {"latency": at((N, K), (1, 1), -2.0)}, ValueError, "latency .*negative"),
+    (
+        "first token late",
+        {"first_token_latency": at((N, K), (2, 1), 3.0)},
+        ValueError,
+        r"must not be above the latency, got 3.0 above 0.\d+ at index \(2, 1\)",
+    ),
+    ("first token alone", {"latency": None}, ValueError, "needs the latency of the whole"),
     ("features 1d", {"features": np.ones(N)}, ValueError, "features must have 2 dimensions"),
     ("features short", {"features": np.ones((K, 2))}, ValueError, r"\(4, d\), got \(3, 2\)"),
     ("features NaN", {"features": at((N, 2), (2, 0), NAN)}, ValueError, r"nan at index \(2, 0\)"),
@@ -105,7 +113,7 @@ def test_arguments_are_kept() -> None:
     log = hr.QueryLog(**given)
     assert (log.n_queries, log.n_models, log.models) == (N, K, ("a", "b", "c"))
     assert log.complete
-    for name in ("quality", "cost", "latency"):
+    for name in ("quality", "cost", "latency", "first_token_latency"):
         np.testing.assert_array_equal(getattr(log, name), given[name])
     known = log.queries
     assert len(known) == N
@@ -128,13 +136,21 @@ def test_the_log_does_not_change_with_the_arrays_it_was_made_of() -> None:
     log = hr.QueryLog(**given)
     whole = hr.QueryLog(**good())
     parts = log.rows([0, 1, 2, 3]), log.subset(models=["a", "b", "c"]), log.with_observed()
-    for name in ("quality", "cost", "features", "signals", "latency", "groups"):
+    for name in (
+        "quality",
+        "cost",
+        "features",
+        "signals",
+        "latency",
+        "first_token_latency",
+        "groups",
+    ):
         given[name][...] = "z" if name == "groups" else -9.0
     given["models"][0] = "z"
     log.quality[...] = -9.0
     for part in parts:
         np.testing.assert_array_equal(part.quality, whole.quality)
-    for name in ("cost", "latency"):
+    for name in ("cost", "latency", "first_token_latency"):
         np.testing.assert_array_equal(getattr(log, name), getattr(whole, name))
     for name in ("features", "signals", "groups"):
         np.testing.assert_array_equal(getattr(log.queries, name), getattr(whole.queries, name))
@@ -182,7 +198,7 @@ def test_subset_by_names_and_columns() -> None:
     part = log.subset(models=["c", 0])
     assert part.models == ("c", "a")
     assert part.queries.n_models == 2
-    for name in ("quality", "cost", "latency"):
+    for name in ("quality", "cost", "latency", "first_token_latency"):
         np.testing.assert_array_equal(getattr(part, name), getattr(log, name)[:, [2, 0]])
     assert part.queries.signals is not None
     assert log.queries.signals is not None

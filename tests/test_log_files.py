@@ -46,6 +46,7 @@ def test_from_table(make: Any) -> None:
         make(COLUMNS),
         **TEMPLATES,
         latency="{model}|ms",
+        first_token_latency="{model}|cost",
         features=["length", "b|cost"],
         signals=["{model}|ms", "{model}|cost"],
         groups="task",
@@ -55,6 +56,7 @@ def test_from_table(make: Any) -> None:
     np.testing.assert_array_equal(log.quality, [[0.5, 1], [nan, 0], [1, 1]])
     np.testing.assert_array_equal(log.cost, [[0.1, 1], [nan, 2], [0.3, 3]])
     np.testing.assert_array_equal(log.latency, [[10, 100], [nan, 200], [30, 300]])
+    np.testing.assert_array_equal(log.first_token_latency, log.cost)
     known = log.queries
     np.testing.assert_array_equal(known.features, [[7, 1], [8, 2], [9, 3]])
     assert known.signals is not None

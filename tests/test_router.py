@@ -455,6 +455,51 @@ def test_evaluation_adds_up() -> None:
     assert charged.quality.mean == evaluation.quality.mean
 
 
+@pytest.mark.parametrize(
+    ("strategy", "max_depth", "sure"),
+    [
+        ("routing", None, 1),
+        ("cascade_routing", 1, 1),
+        ("threshold_cascade", 2, 2),
+        ("cascade_routing", 3, None),
+        ("index", None, None),
+    ],
+)
+def test_the_first_token_waits_until_it_is_sure_who_answers(
+    strategy: str, max_depth: int | None, sure: int | None
+) -> None:
+    base = make_log(60, 4, 23)
+    rng = np.random.default_rng(0)
+    latency = rng.uniform(0.5, 1.0, base.quality.shape)
+    log = hr.QueryLog(
+        base.quality,
+        base.cost,
+        features=base.queries.features,
+        signals=base.queries.signals,
+        latency=latency,
+        first_token_latency=latency * 0.25,
+    )
+    fitted = router(Blend(), strategy=strategy, max_depth=max_depth).fit(log, budget=0.6)
+    found = fitted.evaluate(log, n_bootstrap=2)
+    assert found.latency is not None
+    assert found.first_token_latency is not None
+    assert "first token" in str(found)
+    expected = 0.0
+    for share, ties, price in (
+        (fitted.gamma_, "cheapest", fitted.lambdas_[0]),
+        (1.0 - fitted.gamma_, fitted._mixture.dear.ties, fitted.lambdas_[1]),
+    ):
+        for row in range(log.n_queries if share else 0):
+            options = {"strategy": strategy, "max_depth": max_depth, "ties": ties, "n_samples": S}
+            path, _ = plain_rollout(Blend(), log, row, price, **options)
+            seconds = [float(latency[row, model]) for model in path]
+            if len(path) == sure:
+                seconds[-1] *= 0.25
+            expected += share * sum(seconds) / log.n_queries
+    assert found.first_token_latency.mean == pytest.approx(expected)
+    assert (found.first_token_latency.mean < found.latency.mean) == (sure is not None)
+
+
 def test_intervals_are_those_of_the_mean() -> None:
     log = make_log(2000, 1, 14)
     evaluation = router(Blend()).fit(log, budget=float(log.cost.mean())).evaluate(log)

@@ -28,6 +28,10 @@ class Evaluation:
         Cost of all models that ran, with what was charged for estimates and decisions.
     latency : Interval, or None
         Seconds, one model after the other; None if the log has no latency.
+    first_token_latency : Interval, or None
+        Seconds until the first token can be shown. That is when the last run is over, for until
+        then another model may answer; but at the first token of the last run where it answers
+        whatever it says: routing, ``max_depth=1``, and the last step of a threshold cascade.
     models_per_query : Interval
         How many models ran.
     answered : dict of str to Interval
@@ -42,6 +46,7 @@ class Evaluation:
     quality: Interval
     cost: Interval
     latency: Interval | None
+    first_token_latency: Interval | None
     models_per_query: Interval
     answered: dict[str, Interval]
     stopped: tuple[Interval, ...]
@@ -66,6 +71,8 @@ class Evaluation:
         yield "cost", self.cost
         if self.latency is not None:
             yield "latency", self.latency
+        if self.first_token_latency is not None:
+            yield "first token", self.first_token_latency
         yield "models per query", self.models_per_query
         for model, share in self.answered.items():
             if share.mean > 0.0:
@@ -78,12 +85,16 @@ def evaluate_rollouts(
     log: QueryLog,
     shares: Iterable[tuple[float, Rollouts]],
     *,
+    sure_step: int | None,
     n_bootstrap: int,
     seed: int,
     estimate_cost: float,
     decision_cost: float,
 ) -> Evaluation:
-    """Evaluate rollouts on all queries of a log, at one price each, weighted by their shares."""
+    """Evaluate rollouts on all queries of a log, at one price each, weighted by their shares.
+
+    ``sure_step`` is the step whose answer is given whatever it says, if there is one.
+    """
     shares = list(shares)
     n, k = log.n_queries, log.n_models
     n_steps = max(rollouts.paths.shape[2] for _, rollouts in shares)
@@ -94,8 +105,9 @@ def evaluate_rollouts(
         "answered": np.zeros((n, k)),
         "stopped": np.zeros((n, n_steps)),
     }
-    if log.latency is not None:
-        columns["latency"] = np.zeros((n, 1))
+    for name, seconds in (("latency", log.latency), ("first token", log.first_token_latency)):
+        if seconds is not None:
+            columns[name] = np.zeros((n, 1))
     for share, rollouts in shares:
         steps, answers = rollouts.steps[0], rollouts.answers[0]
         charged = estimate_cost * rollouts.estimates[0] + decision_cost * rollouts.decisions[0]
@@ -106,6 +118,9 @@ def evaluate_rollouts(
         columns["stopped"][np.arange(n), steps - 1] += share
         if log.latency is not None:
             columns["latency"][:, 0] += share * rollouts.summed(log.latency)[0]
+            if log.first_token_latency is not None:
+                first = rollouts.until_first_token(log.latency, log.first_token_latency, sure_step)
+                columns["first token"][:, 0] += share * first[0]
 
     whole = _evaluation(log.models, columns, n_bootstrap, seed)
     groups = log.queries.groups
@@ -132,6 +147,7 @@ def _evaluation(
         quality=found["quality"][0],
         cost=found["cost"][0],
         latency=found["latency"][0] if "latency" in found else None,
+        first_token_latency=found["first token"][0] if "first token" in found else None,
         models_per_query=found["models"][0],
         answered=dict(zip(models, found["answered"], strict=True)),
         stopped=tuple(found["stopped"]),

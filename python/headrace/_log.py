@@ -79,6 +79,8 @@ class QueryLog:
         agreement); NaN only where the quality is missing.
     latency : array-like of shape (n, k), optional
         Seconds until each answer was complete, not negative.
+    first_token_latency : array-like of shape (n, k), optional
+        Seconds until the first token of each answer; not above its latency, which it needs.
     models : sequence of str, optional
         Names of the models, all different; ``"model 0"`` and so on by default.
     groups : array-like of shape (n,), optional
@@ -87,7 +89,7 @@ class QueryLog:
     Attributes
     ----------
     quality, cost : float64 array of shape (n, k)
-    latency : float64 array of shape (n, k), or None
+    latency, first_token_latency : float64 array of shape (n, k), or None
     models : tuple of str
     queries : Queries
         What can be known without labels: features, signals and groups.
@@ -112,6 +114,7 @@ class QueryLog:
     quality: Floats
     cost: Floats
     latency: Floats | None
+    first_token_latency: Floats | None
     models: tuple[str, ...]
     queries: Queries
 
@@ -123,6 +126,7 @@ class QueryLog:
         features: ArrayLike | None = None,
         signals: ArrayLike | None = None,
         latency: ArrayLike | None = None,
+        first_token_latency: ArrayLike | None = None,
         models: Sequence[str] | None = None,
         groups: ArrayLike | None = None,
     ) -> None:
@@ -138,11 +142,10 @@ class QueryLog:
         _refuse_missing("cost", self.cost, absent)
         _refuse_negative("cost", self.cost)
 
-        self.latency = None
-        if latency is not None:
-            self.latency = _shaped("latency", _numbers("latency", latency, 2, True), (n, k))
-            _refuse_missing("latency", self.latency, absent)
-            _refuse_negative("latency", self.latency)
+        self.latency = _seconds("latency", latency, absent)
+        self.first_token_latency = _seconds("first_token_latency", first_token_latency, absent)
+        if self.first_token_latency is not None:
+            _refuse_late_tokens(self.first_token_latency, self.latency)
         known = None
         if features is not None:
             known = _numbers("features", features, ndim=2, missing=False)
@@ -168,6 +171,7 @@ class QueryLog:
         quality: Columns,
         cost: Columns,
         latency: Columns | None = None,
+        first_token_latency: Columns | None = None,
         features: Sequence[str] | None = None,
         signals: SignalColumns | None = None,
         groups: str | None = None,
@@ -183,8 +187,8 @@ class QueryLog:
         ----------
         table : pandas, Polars or pyarrow table, or mapping of str to array-like
             Missing entries are allowed as in a `QueryLog`. Data frames need the extra ``tables``.
-        quality, cost, latency : str or mapping of str to str
-            Template or columns of each model. Latency is optional.
+        quality, cost, latency, first_token_latency : str or mapping of str to str
+            Template or columns of each model. The latencies are optional.
         features : sequence of str, optional
             Columns of numbers known before any model runs.
         signals : str, sequence of str, or mapping of str to str or sequence of str, optional
@@ -213,6 +217,7 @@ class QueryLog:
                 quality=quality,
                 cost=cost,
                 latency=latency,
+                first_token_latency=first_token_latency,
                 features=features,
                 signals=signals,
                 groups=groups,
@@ -255,6 +260,7 @@ class QueryLog:
             features=arrays.features,
             signals=arrays.signals,
             latency=arrays.latency,
+            first_token_latency=arrays.first_token_latency,
             models=arrays.models,
             groups=arrays.groups,
         )
@@ -354,6 +360,7 @@ class QueryLog:
             features=self.queries.features if features is None else features,
             signals=self.queries.signals if signals is None else signals,
             latency=self.latency,
+            first_token_latency=self.first_token_latency,
             models=self.models,
             groups=self.queries.groups,
         )
@@ -372,6 +379,8 @@ class QueryLog:
         log.quality = self.quality[cells]
         log.cost = self.cost[cells]
         log.latency = None if self.latency is None else self.latency[cells]
+        first = self.first_token_latency
+        log.first_token_latency = None if first is None else first[cells]
         log.models = tuple(self.models[column] for column in columns)
         known = self.queries.rows(rows)
         signals = None if known.signals is None else known.signals[:, columns]
@@ -407,7 +416,28 @@ def _numbers(what: str, given: ArrayLike, ndim: int | tuple[int, ...], missing: 
     return floats
 
 
-def _shaped(what: str, array: Floats, shape: tuple[int, int]) -> Floats:
+def _seconds(what: str, given: ArrayLike | None, absent: Bools) -> Floats | None:
+    if given is None:
+        return None
+    seconds = _shaped(what, _numbers(what, given, 2, True), absent.shape)
+    _refuse_missing(what, seconds, absent)
+    _refuse_negative(what, seconds)
+    return seconds
+
+
+def _refuse_late_tokens(first: Floats, latency: Floats | None) -> None:
+    if latency is None:
+        raise ValueError("first_token_latency needs the latency of the whole answers")
+    late = first > latency
+    if late.any():
+        where = tuple(int(i) for i in np.argwhere(late)[0])
+        raise ValueError(
+            f"first_token_latency must not be above the latency, got {first[where]} above "
+            f"{latency[where]} at index {where}"
+        )
+
+
+def _shaped(what: str, array: Floats, shape: tuple[int, ...]) -> Floats:
     if array.shape != shape:
         raise ValueError(f"{what} must have the shape of quality, {shape}, got {array.shape}")
     return array

@@ -71,6 +71,7 @@ class LogArrays:
     quality: Floats
     cost: Floats
     latency: Floats | None
+    first_token_latency: Floats | None
     features: Floats | None
     signals: Floats | None
     groups: NDArray[np.generic] | None
@@ -82,6 +83,7 @@ def arrays_of_table(
     quality: Columns,
     cost: Columns,
     latency: Columns | None,
+    first_token_latency: Columns | None,
     features: Sequence[str] | None,
     signals: SignalColumns | None,
     groups: str | None,
@@ -91,6 +93,8 @@ def arrays_of_table(
     given: dict[str, Columns] = {"quality": quality, "cost": cost}
     if latency is not None:
         given["latency"] = latency
+    if first_token_latency is not None:
+        given["first_token_latency"] = first_token_latency
     for place, each in enumerate(_signals(signals)):
         given[f"signal {place}"] = each
     models = _models(source.names, given)
@@ -113,7 +117,10 @@ def arrays_of_table(
         models=models,
         quality=cells("quality"),
         cost=cells("cost"),
-        latency=cells("latency") if latency is not None else None,
+        latency=cells("latency") if "latency" in given else None,
+        first_token_latency=(
+            cells("first_token_latency") if "first_token_latency" in given else None
+        ),
         features=known,
         signals=np.stack(told, axis=-1) if told else None,
         groups=None if groups is None else source.labels(groups, "groups"),
@@ -139,6 +146,7 @@ def arrays_of_routerbench(path: str | PathLike[str]) -> LogArrays:
         quality=MODEL,
         cost=f"{MODEL}|total_cost",
         latency=None,
+        first_token_latency=None,
         features=None,
         signals=None,
         groups="eval_name",

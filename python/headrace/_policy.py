@@ -116,6 +116,11 @@ class Policy:
             return 1
         return n_models if self.max_depth is None else min(self.max_depth, n_models)
 
+    def sure_step(self, n_models: int) -> int | None:
+        """Return the step whose answer is given whatever it says, if there is one."""
+        last = self.most_models(n_models)
+        return last if self.by_threshold or last == 1 else None
+
     def forecast(
         self, estimates: Estimates, factor: Callable[[], Floats | None] | None = None
     ) -> Forecast:

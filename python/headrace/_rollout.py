@@ -61,6 +61,23 @@ class Rollouts:
         total: Floats = np.where(self.paths >= 0, cells, 0.0).sum(axis=2)
         return total
 
+    def until_first_token(
+        self, latency: Floats, first_token_latency: Floats, sure_at: int | None
+    ) -> Floats:
+        """Return the seconds until the first token of the answer can be shown, shape (L, n).
+
+        It can once it is sure whose answer is given: when the last run is over, or from its first
+        token on if it is that of step ``sure_at``, whose answer is given whatever it says.
+        """
+        total = self.summed(latency)
+        if sure_at is None:
+            return total
+        steps = self.steps
+        last = np.take_along_axis(self.paths, steps[:, :, None] - 1, axis=2)[:, :, 0]
+        begun = total - latency[self.rows, last] + first_token_latency[self.rows, last]
+        first: Floats = np.where(steps == sure_at, begun, total)
+        return first
+
     def answered(self, values: Floats) -> Floats:
         """Take a log's values of shape (n, k) at the answers; shape (L, n)."""
         taken: Floats = values[self.rows, self.answers]

@@ -475,10 +475,14 @@ class Router:
         refuse_missing("cost", log, log.cost)
         if log.latency is not None:
             refuse_missing("latency", log, log.latency)
+        if log.first_token_latency is not None:
+            refuse_missing("first_token_latency", log, log.first_token_latency)
         forecasts = Forecasts(self.estimator_, log.queries, self.order_)
+        policy = self._fitted_policy()
         return evaluate_rollouts(
             log,
-            self._mixture.roll_out(forecasts, self._fitted_policy()),
+            self._mixture.roll_out(forecasts, policy),
+            sure_step=policy.sure_step(log.n_models),
             n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
             seed=check_integer("seed", seed, 0),
             estimate_cost=_number("estimate_cost", estimate_cost),
