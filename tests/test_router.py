@@ -479,7 +479,7 @@ def test_the_first_token_waits_until_it_is_sure_who_answers(
         latency=latency,
         first_token_latency=latency * 0.25,
     )
-    fitted = router(Blend(), strategy=strategy, max_depth=max_depth).fit(log, budget=0.6)
+    fitted = router(Blend(), strategy=strategy, max_depth=max_depth).fit(log, budget=0.4)
     found = fitted.evaluate(log, n_bootstrap=2)
     assert found.latency is not None
     assert found.first_token_latency is not None
@@ -490,8 +490,8 @@ def test_the_first_token_waits_until_it_is_sure_who_answers(
         (1.0 - fitted.gamma_, fitted._mixture.dear.ties, fitted.lambdas_[1]),
     ):
         for row in range(log.n_queries if share else 0):
-            options = {"strategy": strategy, "max_depth": max_depth, "ties": ties, "n_samples": S}
-            path, _ = plain_rollout(Blend(), log, row, price, **options)
+            options: Any = {"strategy": strategy, "max_depth": max_depth, "n_samples": S}
+            path, _ = plain_rollout(Blend(), log, row, price, ties=ties, **options)
             seconds = [float(latency[row, model]) for model in path]
             if len(path) == sure:
                 seconds[-1] *= 0.25
