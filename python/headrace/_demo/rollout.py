@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace._demo.workload import FloatArray, Workload
+from headrace._frontier import pareto_hull
 from headrace._select import batch_select
 
 STRATEGIES = ("routing", "cascade", "cascade_routing", "index")
@@ -142,15 +143,7 @@ def prices(costs: FloatArray, n_prices: int) -> FloatArray:
 def interpolate_models(workload: Workload) -> Sweep:
     """Return the baseline without estimates: mixtures of the models on the Pareto hull."""
     qualities = workload.qualities.mean(axis=0)
-    hull: list[int] = []
-    model = int(workload.costs.argmin())
-    while True:
-        hull.append(model)
-        better = np.flatnonzero(qualities > qualities[model])
-        if not better.size:
-            break
-        gains = qualities[better] - qualities[model]
-        model = int(better[np.argmax(gains / (workload.costs[better] - workload.costs[model]))])
+    hull = pareto_hull(workload.costs, qualities)
     return Sweep(
         strategy="linear interpolation",
         costs=workload.costs[hull],
