@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -34,6 +36,8 @@ class Forecasts:
         self.order: Integers = np.asarray(order, dtype=np.int64)
         self._known: dict[tuple[int, ...], tuple[Integers, Estimates]] = {}
         self._factors: dict[tuple[int, ...], Floats] = {}
+        self.rollouts: dict[Any, Any] = {}
+        """What whoever rolls out wants to find again; it goes with these estimates."""
 
     @property
     def n_models(self) -> int:

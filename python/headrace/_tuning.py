@@ -30,6 +30,8 @@ N_SCANNED = 65
 """Prices on the line that is searched for a quality."""
 N_LEVELS = 16
 """A line of prices resolves this share of the range of means, where it can."""
+N_REMEMBERED = 8
+"""Rollouts at one price that are kept: those of a mixture are asked for again."""
 TOLERANCE = 1e-9
 """Prices closer than this, in relation to their size, are neighbours."""
 
@@ -65,7 +67,7 @@ class Mixture:
         """Roll both policies out, with their shares; a policy without a share is left out."""
         for point, share in ((self.cheap, self.gamma), (self.dear, 1.0 - self.gamma)):
             if share > 0.0:
-                yield share, roll_out(forecasts, policy, [point.price], ties=point.ties)
+                yield share, alone(forecasts, policy, point)
 
     def mean(self, forecasts: Forecasts, policy: Policy, values: Values) -> float:
         """Return the mean of values over queries, as expected of the mixture."""
@@ -73,6 +75,17 @@ class Mixture:
             share * float(values(rollouts).mean())
             for share, rollouts in self.roll_out(forecasts, policy)
         )
+
+
+def alone(forecasts: Forecasts, policy: Policy, point: Point) -> Rollouts:
+    """Roll a policy out on all queries at one price; the last few of the queries are remembered."""
+    known, key = forecasts.rollouts, (policy, point)
+    if key not in known:
+        if len(known) >= N_REMEMBERED:
+            del known[next(iter(known))]
+        known[key] = roll_out(forecasts, policy, [point.price], ties=point.ties)
+    found: Rollouts = known[key]
+    return found
 
 
 class TargetError(ValueError):
@@ -271,7 +284,10 @@ def _ends(
     rows: Integers | None = None,
     ties: str = "cheapest",
 ) -> list[_End]:
-    rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
+    if rows is None and len(prices) == 1:
+        rollouts = alone(forecasts, policy, Point(float(prices[0]), ties))
+    else:
+        rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
     found = values(rollouts)
     return [
         _End(Point(float(price), ties), rollouts, i, found[i]) for i, price in enumerate(prices)
