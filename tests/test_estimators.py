@@ -363,3 +363,38 @@ def test_importing_takes_neither_scipy_nor_scikit_learn() -> None:
         "sys.exit(any(name.partition('.')[0] in ('scipy', 'sklearn') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e6])
+def test_the_unit_of_quality_does_not_matter(scale: float) -> None:
+    log = simulated(200, 3, binary=False)
+    scaled = Log(log.quality * scale, log.cost, signals=log.queries.signals)
+    plain = Log(log.quality, log.cost, signals=log.queries.signals)
+    one, other = (
+        hr.GaussianEstimator().fit(each).estimate(each.queries, [1]) for each in (plain, scaled)
+    )
+    np.testing.assert_allclose(other.qualities / scale, one.qualities, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(other.deviations() / scale, one.deviations(), rtol=1e-6)
+
+
+def test_chance_is_no_fault() -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn(n: int) -> Log:
+        quality = rng.normal(size=(n, 1)) + rng.normal(size=(n, 2))
+        return Log(quality, [1.0, 2.0], signals=quality + rng.normal(size=(n, 2)))
+
+    estimator = hr.GaussianEstimator().fit(drawn(20_000))
+    faults = [hr.check_estimator(estimator, drawn(30), refit=False).faults for _ in range(60)]
+    assert sum(map(bool, faults)) <= 3
+
+
+@EVERY
+def test_labels_of_another_kind_are_refused(make: Any) -> None:
+    log = simulated(60, 3, groups=2)
+    estimator = make().fit(log)
+    assert log.queries.groups is not None
+    other = "0" if log.queries.groups.dtype.kind != "U" else 0
+    queries = Log(log.quality, log.cost, signals=log.queries.signals, groups=[other] * 60).queries
+    with pytest.raises(TypeError, match="groups must be labels of the kind that was fitted on"):
+        estimator.estimate(queries, [])

@@ -272,3 +272,19 @@ def test_importing_headrace_imports_no_table_library() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_what_no_column_may_hold() -> None:
+    numbers = np.ma.array([0.0, 1.0], mask=[False, True])
+    with pytest.raises(ValueError, match=r"column 'a' has a masked entry at index \(1,\)"):
+        hr.QueryLog.from_table({"a": numbers, "a|cost": [1, 1]}, **TEMPLATES)
+    groups = pd.DataFrame({"a": [0, 1], "a|cost": [1, 1], "g": ["x", pd.NA]})
+    with pytest.raises(ValueError, match=r"column 'g' \(groups\) has no entry in row 1"):
+        hr.QueryLog.from_table(groups, **TEMPLATES, groups="g")
+    with pytest.raises(ValueError, match="groups has no label at index 1"):
+        hr.QueryLog([[0.0], [1.0]], [1.0], groups=groups["g"])
+    for text in ("1_000", 10**400):
+        with pytest.raises(ValueError, match="must hold numbers"):
+            hr.QueryLog.from_table({"a": [text, "1"], "a|cost": [1, 1]}, **TEMPLATES)
+    log = hr.QueryLog.from_table({"a": [0, 1], "a|cost": [1, 1]}, **TEMPLATES, features=[])
+    assert log.queries.features is None

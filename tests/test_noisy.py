@@ -155,8 +155,15 @@ def test_variance_as_deviation() -> None:
 def test_only_the_leak_sees_rows_outside_of_training() -> None:
     log = hr.add_noise(binary_log(), "low")
     train, test = log.split(0.25)
-    flipped = log.rows(np.arange(log.n_queries))
-    flipped.quality[test.queries.index] = 1.0 - flipped.quality[test.queries.index]
+    quality = log.quality.copy()
+    quality[test.queries.index] = 1.0 - quality[test.queries.index]
+    flipped = hr.QueryLog(
+        quality,
+        log.cost,
+        features=log.queries.features,
+        signals=log.queries.signals,
+        models=log.models,
+    )
     for leak in (False, True):
         one, other = (
             hr.NoisyEstimator(calibrate_on=each if leak else None)

@@ -337,3 +337,29 @@ def test_other_readers_of_the_layout_read_it(tmp_path: Path) -> None:
     for name, array in arrays.items():
         np.testing.assert_array_equal(theirs[name], array)
         assert theirs[name].dtype == array.dtype
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"")
+    (tmp_path / "link").symlink_to("real")
+    router_of("gaussian")[0].save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    hr.load_router(tmp_path / "real")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is no file"):
+        router_of("gaussian")[0].save(tmp_path / "pipe")
+    router_of("gaussian")[0].save(tmp_path / ("n" * 250))
+
+
+@pytest.mark.parametrize("name", ["fit.n_features", "fit.n_signals", "estimator.n_features_"])
+def test_sizes_are_bounded(tmp_path: Path, name: str) -> None:
+    for kind in ("precomputed", "gaussian"):
+        path = saved(tmp_path, kind)
+        arrays, texts = read_tensor_file(path)
+        values = json.loads(texts["values"])
+        for size in (10**13, 10**6, 0) if name in values else ():
+            changed = json.dumps({**values, name: size})
+            write_tensor_file(path, arrays, {**texts, "values": changed})
+            if size == 10**13 or (kind == "gaussian" and values[name] != size):
+                with pytest.raises(ValueError, match="is not a saved router"):
+                    hr.load_router(path)

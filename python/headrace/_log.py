@@ -17,6 +17,7 @@ from headrace._log_files import (
     SignalColumns,
     arrays_of_routerbench,
     arrays_of_table,
+    is_missing,
 )
 from headrace._problem import Bools, Floats
 
@@ -94,6 +95,8 @@ class QueryLog:
     queries : Queries
         What can be known without labels: features, signals and groups.
 
+    All arrays are read-only.
+
     Raises
     ------
     ValueError
@@ -162,6 +165,7 @@ class QueryLog:
         labels = None if groups is None else _labels(groups, n)
         self.models = _names(models, k)
         self.queries = Queries(np.arange(n), k, known, told, labels)
+        self._close()
 
     @classmethod
     def from_table(
@@ -385,7 +389,18 @@ class QueryLog:
         known = self.queries.rows(rows)
         signals = None if known.signals is None else known.signals[:, columns]
         log.queries = Queries(known.index, len(columns), known.features, signals, known.groups)
+        log._close()
         return log
+
+    def _close(self) -> None:
+        """Let nobody write to the arrays: estimators and subsets look at them."""
+        known = self.queries
+        for array in (
+            *(self.quality, self.cost, self.latency, self.first_token_latency),
+            *(known.index, known.features, known.signals, known.groups),
+        ):
+            if array is not None:
+                array.setflags(write=False)
 
     def __repr__(self) -> str:
         known = self.queries
@@ -464,7 +479,7 @@ def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
     if labels.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
     entries = labels.tolist()
-    missing = [entry is None or entry != entry for entry in entries]
+    missing = [is_missing(entry) for entry in entries]
     if any(missing):
         raise ValueError(f"groups has no label at index {missing.index(True)}")
     if labels.dtype.kind == "O":

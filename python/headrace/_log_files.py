@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace._check import as_array
 from headrace._pickled_table import Column, read_pickled_table
 from headrace._problem import Floats
 
@@ -47,8 +48,8 @@ class Table:
         numbers = np.empty(len(column))
         try:
             for row, entry in enumerate(entries):
-                numbers[row] = np.nan if entry is None or entry == "" else float(entry)
-        except (TypeError, ValueError):
+                numbers[row] = np.nan if entry is None or entry == "" else _number(entry)
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(
                 f"column {name!r} ({what}) must hold numbers, got {entries[row]!r} in row {row}"
             ) from None
@@ -57,10 +58,23 @@ class Table:
     def labels(self, name: str, what: str) -> NDArray[np.generic]:
         """Return a column of labels, none of them missing."""
         column = self.get(name, what)
-        missing = [entry is None or entry != entry for entry in column.tolist()]
+        missing = [is_missing(entry) for entry in column.tolist()]
         if any(missing):
             raise ValueError(f"column {name!r} ({what}) has no entry in row {missing.index(True)}")
         return np.array(column.tolist()) if column.dtype.kind == "O" else column
+
+
+def is_missing(entry: object) -> bool:
+    """Say whether an entry of a column is none: None, NaN or pandas' NA."""
+    same: object = entry == entry
+    return entry is None or not (same is True or (isinstance(same, np.bool_) and bool(same)))
+
+
+def _number(entry: Any) -> float:
+    """Return a number, or one that is written as in a file: Python's own underscores are none."""
+    if isinstance(entry, str) and "_" in entry:
+        raise ValueError(entry)
+    return float(entry)
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,7 @@ def arrays_of_table(
     if isinstance(features, str):
         raise TypeError(f"features must be a sequence of columns, got the name {features!r}")
     known = None
-    if features is not None:
+    if features is not None and len(features):
         known = np.column_stack([source.numbers(name, "a feature") for name in features])
     return LogArrays(
         models=models,
@@ -156,7 +170,7 @@ def arrays_of_routerbench(path: str | PathLike[str]) -> LogArrays:
 def as_table(given: Any) -> Table:
     """Accept a mapping of columns, or whatever narwhals knows as a data frame."""
     if isinstance(given, Mapping):
-        return Table(list(given), lambda name: np.asarray(given[name]))
+        return Table(list(given), lambda name: as_array(f"column {name!r}", given[name]))
     try:
         import narwhals.stable.v2 as nw
     except ImportError:

@@ -57,8 +57,9 @@ class Rollouts:
 
     def summed(self, values: Floats) -> Floats:
         """Sum a log's values of shape (n, k) over the models that ran; shape (L, n)."""
-        cells = values[self.rows[:, None], self.paths]
-        total: Floats = np.where(self.paths >= 0, cells, 0.0).sum(axis=2)
+        total = np.zeros(self.answers.shape)
+        for models in np.moveaxis(self.paths, 2, 0):
+            total += np.where(models >= 0, values[self.rows, models], 0.0)
         return total
 
     def until_first_token(

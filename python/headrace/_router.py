@@ -25,6 +25,7 @@ from headrace._rollout import Rollouts
 from headrace._router_file import read_router_file, unreadable, write_router_file
 from headrace._selection import Selection
 from headrace._state import (
+    LARGEST_WIDTH,
     Array,
     Kind,
     Part,
@@ -101,7 +102,11 @@ class Fit:
                 "factors must be finite, not negative",
                 bool((np.isfinite(self.step_factors) & (self.step_factors >= 0.0)).all()),
             ),
-            ("numbers must not be negative", min(self.n_features, self.n_signals) >= 0),
+            (
+                f"n_features and n_signals must be 0 to {LARGEST_WIDTH}",
+                min(self.n_features, self.n_signals) >= 0
+                and max(self.n_features, self.n_signals) <= LARGEST_WIDTH,
+            ),
         ):
             if not holds:
                 raise StateError(rule)
@@ -282,8 +287,8 @@ class Router:
         budget : float, optional
             Mean cost of a query, met with equality.
         quality : float, optional
-            Mean realised quality, reached at the lowest cost found; met with equality, unless the
-            cheapest policy does better.
+            Mean realised quality, reached by the cheapest mixture of two policies that is found;
+            met with equality, unless the cheapest policy does better.
         refit : bool
             Fit a copy of the estimator on the log. False uses it as it is, already fitted: tuning
             for a budget then looks at no quality unless it chooses the look-ahead.
@@ -344,7 +349,7 @@ class Router:
                 point = Point(target)
                 mixture = Mixture(point, point, 1.0)
             elif quality is not None:
-                mixture = reach(forecasts, policy, gained, target, what="quality")
+                mixture = reach(forecasts, policy, gained, cost, target, what="quality")
             else:
                 mixture = meet(forecasts, policy, cost, target, what="budget", start=start)
                 start = mixture.cheap.price or None

@@ -77,6 +77,8 @@ class Parameter:
 
 
 Kind = Array | Value | Labels | Texts | Part | Parameter
+LARGEST_WIDTH = 2**24
+"""Most features, or signals of an answer, that a file may tell of."""
 KINDS = {"i": np.int64, "f": np.float64, "b": np.bool_}
 
 
@@ -125,7 +127,10 @@ def put(saved: Saved, name: str, owner: object) -> None:
 
 
 def take(saved: Saved, name: str, kind: type[T], sizes: Sizes | None = None) -> T:
-    """Make an object of what was saved below a name: of its parameters, then the other parts."""
+    """Make an object of what was saved below a name: of its parameters, then the other parts.
+
+    One with a method ``refuse_nonsense`` is asked whether it makes sense.
+    """
     table = table_of(kind)
     sizes = {} if sizes is None else sizes
     parts = {
@@ -136,6 +141,9 @@ def take(saved: Saved, name: str, kind: type[T], sizes: Sizes | None = None) -> 
     made: T = kind(**{name: parts[name] for name in given}) if given else kind.__new__(kind)
     for attribute in parts.keys() - given:
         object.__setattr__(made, attribute, parts[attribute])  # also of frozen data classes
+    check = getattr(made, "refuse_nonsense", None)
+    if check is not None:
+        check()
     return made
 
 

@@ -25,6 +25,8 @@ TRIED = (1 / 16, 1 / 8, 0.25, 0.5, 0.7, 0.85, 1.2, 1.4, 2.0, 4.0, 8.0, 16.0)
 REACH = 8.0
 """The line of prices goes so many times up and down."""
 N_PRICES = 25
+MOST_PAIRS = 2**20
+"""Queries times prices that are rolled out at once, for their memory."""
 CERTAIN = 2.0
 """Standard errors by which a change has to be better."""
 
@@ -52,7 +54,7 @@ class Aim:
 def find_step_factors(forecasts: Forecasts, policy: Policy, aim: Aim, price: float) -> Policy:
     """Return the policy with the factors found, around a price at which it meets the target."""
     n_steps = min(policy.most_models(forecasts.n_models), MOST_STEPS)
-    if n_steps == 1 or price == 0.0:
+    if n_steps == 1 or price <= 0.0:
         return policy
     line = np.array([price]) if aim.met is None else line_around(policy, price)
     factors = np.ones(n_steps)
@@ -94,6 +96,10 @@ def _outcomes(
 
     None where the target lies between no two neighbours on the line.
     """
+    each = max(1, MOST_PAIRS // (len(line) * len(forecasts.queries)))
+    if len(tried) > each:
+        parts = np.split(tried, np.arange(each, len(tried), each))
+        return [one for part in parts for one in _outcomes(forecasts, policy, aim, line, part)]
     prices = (line[None, :, None] * tried[:, None, :]).reshape(-1, tried.shape[1])
     rollouts = roll_out(forecasts, policy, prices)
     score = aim.score(rollouts).reshape(len(tried), len(line), -1)

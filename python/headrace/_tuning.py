@@ -26,8 +26,10 @@ STEP = 8.0
 MAX_STEPS = 14
 PARTS = 9
 """Parts into which one round of the search divides the interval of prices."""
-N_SCANNED = 65
-"""Prices on the line that is searched for a quality."""
+N_CLOSER = 3
+"""Rounds in which the line that is searched for a quality gets more prices where it is best."""
+N_CLOSE = 7
+"""Prices that an interval of it gets."""
 N_LEVELS = 16
 """A line of prices resolves this share of the range of means, where it can."""
 N_REMEMBERED = 8
@@ -163,41 +165,84 @@ def meet(
 
 
 def reach(
-    forecasts: Forecasts, policy: Policy, values: Values, target: float, *, what: str
+    forecasts: Forecasts, policy: Policy, values: Values, spent: Values, target: float, *, what: str
 ) -> Mixture:
-    """Find the cheapest policy whose mean value reaches a target, on a line of prices.
+    """Find the mixture of two policies whose mean value reaches a target and that spends least.
 
-    Realised quality need not fall with the price, so the line is searched from its cheap end. The
-    target is met with equality, unless the cheapest policy does better.
+    Any two policies may be mixed. Realised quality need not fall with the price, so a line of
+    prices from the cheapest policy to the dearest is looked at as a whole, then more closely around
+    the two that are best. The target is met with equality, unless the cheapest does better.
 
     Raises
     ------
     TargetError
-        No policy on the line reaches the target.
+        No policy found reaches the target.
     """
     ends = partial(_ends, forecasts, policy, values)
-    if policy.by_threshold:
-        low, high = _threshold_range(forecasts, policy)
-        prices = np.linspace(high, low, N_SCANNED)
-    else:
-        start = typical_price(forecasts)
-        prices = np.geomspace(start / STEP**3, start * STEP**4, N_SCANNED)
-        prices = np.append(0.0, prices)
-    line = ends(prices)
-    means = np.array([end.mean for end in line])
-    reaching = np.flatnonzero(means >= target - TOLERANCE * abs(target))
-    if not len(reaching):
-        raise TargetError(
-            f"{what} {target:g} cannot be met: on this log the policies reach up to {means.max():g}"
+
+    def measured(prices: Floats) -> Floats:
+        rollouts = roll_out(forecasts, policy, prices)
+        return np.column_stack(
+            [prices, values(rollouts).mean(axis=1), spent(rollouts).mean(axis=1)]
         )
-    at = int(reaching[-1])
-    if at < len(line) - 1 and means[at] > target:
-        for settle in (True, False):
-            dear, cheap, _ = _narrowed(ends, line[at], line[at + 1], target, TOLERANCE, settle)
-            mixture = _mixed(ends, dear, cheap, target)
-            if mixture is not None:
-                return mixture
-    return Mixture(line[at].point, line[at].point, 1.0)
+
+    line = measured(np.unique(_whole_line(forecasts, policy, spent)))
+    for last in (False,) * N_CLOSER + (True,):
+        best = _cheapest_mixture(line[:, 1], line[:, 2], target)
+        cheap, dear = (int(line[:, 1].argmax()),) * 2 if best is None else best
+        if last:
+            break
+        line = np.concatenate([line, measured(_around(line[:, 0], {cheap, dear}))])
+        line = line[np.argsort(line[:, 0], kind="stable")]
+    if best is None:
+        raise TargetError(
+            f"{what} {target:g} cannot be met: on this log the policies found reach up to "
+            f"{_inward(line[:, 1].max(), -np.inf)}"
+        )
+    (low,), (high,) = (ends(line[i, :1]) for i in (cheap, dear))
+    above = high.mean - low.mean
+    gamma = min(max((high.mean - target) / above, 0.0), 1.0) if above > 0.0 else 1.0
+    return Mixture(low.point, high.point, gamma)
+
+
+def _whole_line(forecasts: Forecasts, policy: Policy, spent: Values) -> Floats:
+    """Return prices of policies from the dearest to the cheapest that there are."""
+    if policy.by_threshold:
+        return price_line(forecasts, policy, spent, -np.inf, np.inf)
+    ends = partial(_ends, forecasts, policy, spent)
+    (free,) = ends(np.zeros(1))
+    (cheapest,) = ends(np.array([typical_price(forecasts) * STEP**MAX_STEPS]))
+    line = price_line(forecasts, policy, spent, cheapest.mean, free.mean)
+    return np.append(0.0, line)
+
+
+def _around(prices: Floats, chosen: set[int]) -> Floats:
+    """Return prices between chosen ones and their neighbours; prices rise."""
+    parts = []
+    for place in {i - 1 for i in chosen} | chosen:
+        if 0 <= place < len(prices) - 1:
+            low, high = prices[place], prices[place + 1]
+            spread = np.geomspace if low > 0.0 else np.linspace
+            parts.append(spread(low, high, N_CLOSE + 2)[1:-1])
+    return np.setdiff1d(np.concatenate([*parts, np.empty(0)]), prices)
+
+
+def _cheapest_mixture(means: Floats, costs: Floats, target: float) -> tuple[int, int] | None:
+    """Return the two policies, the first cheaper, whose mixture reaches a mean and costs least."""
+    reaching = means >= target - TOLERANCE * abs(target)
+    if not reaching.any():
+        return None
+    single = np.flatnonzero(reaching)[np.argmin(costs[reaching])]
+    best, least = (int(single), int(single)), float(costs[single])
+    below = np.flatnonzero(~reaching)
+    if len(below):
+        above = np.flatnonzero(reaching)
+        share = (target - means[below, None]) / (means[above] - means[below, None])
+        mixed = costs[below, None] + share * (costs[above] - costs[below, None])
+        i, j = np.unravel_index(int(mixed.argmin()), mixed.shape)
+        if mixed[i, j] < least:
+            best = int(below[i]), int(above[j])
+    return best
 
 
 def meet_each(
@@ -256,6 +301,8 @@ def price_line(
     if policy.by_threshold:
         cheapest, dearest = _threshold_range(forecasts, policy)
         prices = np.linspace(dearest, cheapest, PARTS)
+        ends = means_at(prices[[-1, 0]])
+        low, high = max(low, float(ends.min())), min(high, float(ends.max()))
     else:
         dearest = walk(1.0 / STEP, lambda mean: mean >= high)
         cheapest = walk(STEP, lambda mean: mean <= low)
@@ -330,7 +377,7 @@ def _threshold_range(forecasts: Forecasts, policy: Policy) -> tuple[float, float
         for last in range(policy.most_models(forecasts.n_models))
     ]
     low, high = float(np.min(seen)), float(np.max(seen))
-    return low, high + 1e-6 * max(high - low, abs(high), 1.0)
+    return low, high + 1e-6 * max(high - low, abs(high), 1e-300)
 
 
 def _thresholds(
@@ -397,10 +444,13 @@ def _differing(one: _End, other: _End) -> Bools:
 def _divided(dear: Point, cheap: Point, tolerance: float) -> Floats:
     """Return prices strictly in between, evenly spread in log; thresholds fall, evenly spread."""
     low, high = sorted((dear.price, cheap.price))
-    if dear.ties != cheap.ties or low == 0.0 or high - low <= tolerance * max(abs(low), abs(high)):
+    if dear.ties != cheap.ties or high - low <= tolerance * max(abs(low), abs(high)):
         return np.empty(0)
-    if dear.price > cheap.price:
-        return np.linspace(high, low, PARTS + 1)[1:-1]
+    if dear.price > cheap.price:  # thresholds, of any sign
+        parts = np.linspace(high, low, PARTS + 1)[1:-1]
+        return parts if high > parts[0] and parts[-1] > low else np.empty(0)
+    if low == 0.0:
+        return np.empty(0)
     return np.geomspace(low, high, PARTS + 1)[1:-1]
 
 
@@ -433,5 +483,16 @@ def _nearest(what: str, target: float, cheap: _End, dear: _End) -> tuple[_End, _
             return end, end
     low, high = sorted((cheap.mean, dear.mean))
     raise TargetError(
-        f"{what} {target:g} cannot be met: on this log the policies reach from {low:g} to {high:g}"
+        f"{what} {target:g} cannot be met: on this log the policies reach from "
+        f"{_inward(low, np.inf)} to {_inward(high, -np.inf)}"
     )
+
+
+def _inward(mean: float, towards: float) -> str:
+    """Return a mean in few digits, rounded so that it can be met."""
+    text = f"{mean:g}"
+    rounded = float(text)
+    if rounded != mean and (rounded < mean) == (towards > mean):
+        exponent = np.floor(np.log10(abs(mean))) if mean else 0.0
+        text = f"{mean + np.copysign(10.0 ** (exponent - 5), towards):g}"
+    return text

@@ -104,7 +104,7 @@ def pooled_lines(values: Floats, quality: Floats) -> tuple[Bools, Floats, Floats
     mean_q, mean_e = q.sum(axis=0) / count, e.sum(axis=0) / count
     q, e = np.where(known, q - mean_q, 0.0), np.where(known, e - mean_e, 0.0)
     square = (q**2).sum(axis=0)
-    varied = square > 1e-12 * np.maximum(1.0, mean_q**2) * count
+    varied = square > 1e-12 * np.maximum((quality**2).max(initial=0.0, where=known), 1e-300) * count
     square = np.where(varied, square, np.inf)
     raw = (q * e).sum(axis=0) / square
     noise = ((e - raw * q) ** 2).sum(axis=0) / np.maximum(count - 2, 1)

@@ -33,6 +33,11 @@ class Groups:
         """Return the number of each query's group."""
         if labels is None or not len(self):
             return np.full(n, len(self), dtype=np.int64)
+        if (labels.dtype.kind in "US") != (self.labels.dtype.kind in "US"):
+            raise TypeError(
+                f"groups must be labels of the kind that was fitted on, such as "
+                f"{self.labels[0]!r}, got {labels[0]!r}"
+            )
         place = np.minimum(np.searchsorted(self.labels, labels), len(self) - 1)
         known = self.labels[place] == labels
         return np.where(known, place, len(self)).astype(np.int64)

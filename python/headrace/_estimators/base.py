@@ -15,7 +15,7 @@ from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.protocol import Estimator
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
-from headrace._state import Array, Kind, Parameter, Part, Value
+from headrace._state import LARGEST_WIDTH, Array, Kind, Parameter, Part, StateError, Value
 
 Self = TypeVar("Self", bound="EstimatorBase")
 
@@ -46,6 +46,16 @@ class EstimatorBase:
         "groups_": Part((Groups,)),
         "cost_models_": Part((GroupRidge,), many=True, sizes={"g + 1": "g + 1"}),
     }
+
+    def refuse_nonsense(self) -> None:
+        """Raise StateError if no fit can have learned this."""
+        columns = np.concatenate([self.own_.ravel(), self.priced_.ravel(), self.general_])
+        if columns.size and not 0 <= columns.min() <= columns.max() < self.n_features_:
+            raise StateError(f"columns of features must be below {self.n_features_}")
+        if not (0 <= self.n_features_ <= LARGEST_WIDTH and 0 <= self.n_signals_ <= LARGEST_WIDTH):
+            raise StateError("there are too many features or signals")
+        if any(len(model.means_) != len(self.groups_) + 1 for model in self.cost_models_):
+            raise StateError("every group must have its costs")
 
     @classmethod
     def _parameter_names(cls) -> list[str]:

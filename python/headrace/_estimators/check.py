@@ -36,6 +36,8 @@ class EstimatorCheck:
         Mean of the change that running a model brings. 0 where estimates are posterior means.
     stated, realised : float64 array of shape (k,)
         Spread of that change: as stated (root mean square over queries), as it came.
+    spread_error : float64 array of shape (k,)
+        Standard error of the realised spread, as a share of it.
     claimed, achieved, achieved_error : float64 array of shape (2,)
         Mean estimate of the best-looking answer, and its mean quality: without a run, and with all
         models run. A claim above is the winner's curse.
@@ -51,6 +53,7 @@ class EstimatorCheck:
     bias_error: Floats
     stated: Floats
     realised: Floats
+    spread_error: Floats
     claimed: Floats
     achieved: Floats
     achieved_error: Floats
@@ -79,8 +82,9 @@ class EstimatorCheck:
                     f"{self._named(where)}"
                 )
         least = np.maximum(self.realised, 1e-3 * self.quality_spread)
-        wide = self.stated > (1.0 + SPREAD_TOLERANCE) * least
-        narrow = self.stated < (1.0 - SPREAD_TOLERANCE) * self.realised
+        chance = np.maximum(SPREAD_TOLERANCE, CERTAIN * self.spread_error)
+        wide = self.stated > (1.0 + chance) * least
+        narrow = self.stated < (1.0 - chance) * self.realised
         narrow &= self.realised > 1e-3 * self.quality_spread
         for way, where in (("larger", wide), ("smaller", narrow)):
             if where.any():
@@ -139,6 +143,14 @@ class EstimatorCheck:
         return "\n".join(lines)
 
 
+def _spread_error(change: Floats) -> float:
+    """Return the standard error of the standard deviation of a sample, as a share of it."""
+    n, square = len(change), (change - change.mean()) ** 2 if len(change) else change
+    if n < 2 or not square.any():
+        return float("inf")
+    return float(square.std() / square.mean() / (2.0 * np.sqrt(n)))
+
+
 def check_estimator(
     estimator: Estimator, log: QueryLog, *, share: float = 0.5, seed: int = 0, refit: bool = True
 ) -> EstimatorCheck:
@@ -183,7 +195,7 @@ def check_estimator(
     before = fitted.estimate(queries, [])
     deviations = np.broadcast_to(before.deviations(), before.qualities.shape)
     slope, slope_error, bias, bias_error = (np.full(k, np.nan) for _ in range(4))
-    realised = np.full(k, np.nan)
+    realised, spread_error = np.full(k, np.nan), np.full(k, np.nan)
     for i in range(k):
         rows = np.flatnonzero(~np.isnan(held.quality[:, i]))
         after = fitted.estimate(queries.rows(rows), [i]).qualities[:, i]
@@ -192,8 +204,9 @@ def check_estimator(
         n = len(rows)
         bias[i], realised[i] = (change.mean(), change.std()) if n else (np.nan, np.nan)
         bias_error[i] = realised[i] / np.sqrt(max(n, 1))
+        spread_error[i] = _spread_error(change)
         square = ((ante - ante.mean()) ** 2).sum() if n > 2 else 0.0
-        if square > 1e-12 * n * max(1.0, float(np.abs(ante).max(initial=0.0)) ** 2):
+        if square > 1e-12 * n * float(np.abs(ante).max(initial=0.0)) ** 2:
             slope[i] = 1.0 + ((ante - ante.mean()) * (change - bias[i])).sum() / square
             left = change - bias[i] - (slope[i] - 1.0) * (ante - ante.mean())
             slope_error[i] = np.sqrt((left**2).sum() / (n - 2) / square)
@@ -219,6 +232,7 @@ def check_estimator(
         bias_error=bias_error,
         stated=np.sqrt((deviations**2).mean(axis=0)),
         realised=realised,
+        spread_error=spread_error,
         claimed=ends[0],
         achieved=ends[1],
         achieved_error=ends[2],
