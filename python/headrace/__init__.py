@@ -11,6 +11,7 @@ from headrace._estimators.noisy import NoisyEstimator, add_noise
 from headrace._estimators.precomputed import PrecomputedEstimator
 from headrace._estimators.protocol import Estimates, Estimator, SavableEstimator
 from headrace._evaluation import Evaluation
+from headrace._explanation import Explanation
 from headrace._frontier import Frontier, frontier
 from headrace._instruction_sets import instruction_sets
 from headrace._log import Queries, QueryLog
@@ -18,6 +19,7 @@ from headrace._reveals import Reveals
 from headrace._router import Router, load_router
 from headrace._select import batch_select
 from headrace._selection import Selection
+from headrace._session import Session, SessionError
 
 __version__ = "0.1.0"
 
@@ -27,6 +29,7 @@ __all__ = [
     "Estimator",
     "EstimatorCheck",
     "Evaluation",
+    "Explanation",
     "Frontier",
     "GaussianEstimator",
     "Interval",
@@ -38,6 +41,8 @@ __all__ = [
     "Router",
     "SavableEstimator",
     "Selection",
+    "Session",
+    "SessionError",
     "__version__",
     "add_noise",
     "backends",
