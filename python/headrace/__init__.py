@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace._backends import backends
 from headrace._bootstrap import Interval
+from headrace._drive import AllModelsFailed, Answer, Run
 from headrace._estimators.binary import BinaryEstimator
 from headrace._estimators.check import EstimatorCheck, check_estimator
 from headrace._estimators.gaussian import GaussianEstimator
@@ -24,6 +25,8 @@ from headrace._session import Session, SessionError
 __version__ = "0.1.0"
 
 __all__ = [
+    "AllModelsFailed",
+    "Answer",
     "BinaryEstimator",
     "Estimates",
     "Estimator",
@@ -39,6 +42,7 @@ __all__ = [
     "QueryLog",
     "Reveals",
     "Router",
+    "Run",
     "SavableEstimator",
     "Selection",
     "Session",

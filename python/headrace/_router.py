@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headrace._check import as_array, check_flag, check_floats, check_integer, check_not_negative
 from headrace._decider import Decider
+from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation, evaluate_rollouts
 from headrace._fit import Fit
@@ -542,6 +543,75 @@ class Router:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
         state = PlainState(decider, known, groups, check_integer("index", index, 0), dear)
         return Session(decider, state, dearer=dear, pace=pace)
+
+    async def arun(
+        self,
+        features: ArrayLike | None,
+        call: Call,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        **options: Any,
+    ) -> Run:
+        """Answer one query on an event loop: call models until the session stops.
+
+        A model whose call raises, is late, or returns what is no answer is excluded, and what to do
+        next is decided anew among the others. Cancelling the driver cancels the call in flight.
+
+        Parameters
+        ----------
+        features : array-like of shape (d,), or None
+            As of `start`.
+        call : coroutine function
+            From the name of a model to an :class:`headrace.Answer`, or a tuple ``(answer, signal)``
+            or ``(answer, signal, cost)``.
+        timeout : float, optional
+            Seconds that one call may take.
+        deadline : float, optional
+            Seconds that all of it may take: as of `start`, and a call in flight is given up then.
+        **options
+            Others of `start`: ``group``, ``index``, ``dearer``, ``seed``, ``latency_weight`` and
+            ``seconds``.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        AllModelsFailed
+            No model gave an answer; with the reasons.
+        TypeError
+            `call` is no coroutine function.
+
+        Notes
+        -----
+        Estimates and decisions are computed on the event loop itself: they take less time than it
+        would to hand them to a thread. What the decisions have cost in time counts for a deadline.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> import headrace as hr
+        >>> log = hr.QueryLog(
+        ...     [[0.0, 1.0], [1.0, 1.0]] * 20, [0.1, 2.0], models=["small", "large"],
+        ...     signals=[[0.2, 0.9], [0.8, 0.9]] * 20,
+        ... )
+        >>> router = hr.Router(hr.GaussianEstimator(), lambda_=0.2).fit(log)
+        >>> async def call(model):
+        ...     if model == "small":
+        ...         raise ConnectionError("no route to host")
+        ...     return hr.Answer("forty-two", signal=0.9, cost=2.0)
+        >>> run = asyncio.run(router.arun(None, call))
+        >>> run.answer, run.model, run.cost
+        ('forty-two', 'large', 2.0)
+        >>> run.failures
+        {'small': 'ConnectionError: no route to host'}
+        """
+        if timeout is not None:
+            timeout = _number("timeout", timeout)
+        session = self.start(features, deadline=deadline, **options)
+        return await drive(session, call, timeout=timeout, deadline=deadline)
 
     def policy(self, lookahead: float) -> Policy:
         """Return what decides, with a factor on the uncertainty; faulty options raise."""

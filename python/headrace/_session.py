@@ -158,7 +158,7 @@ class Session:
     @property
     def excluded(self) -> dict[str, str]:
         """Models that are no candidates, and why."""
-        return self._reasons(self._excluded)
+        return self._reasons({**(self._barred or {}), **(self._excluded or {})})
 
     @property
     def cost(self) -> float:
