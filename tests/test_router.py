@@ -328,8 +328,8 @@ def test_tuning_for_a_budget_needs_no_labels() -> None:
         assert without.gamma_ == with_labels.gamma_
         assert without.estimator_ is estimator
     assert hr.Router(estimator).fit(blind, budget=0.8, refit=False).lookahead_ == 1.0
-    with pytest.raises(ValueError, match=r"quality of model 'model a' is missing for query 0"):
-        router(estimator).fit(blind, budget=0.8)
+    with pytest.raises(ValueError, match="has no quality"):  # the estimator's own word
+        router(hr.GaussianEstimator()).fit(blind, budget=0.8)
     with pytest.raises(ValueError, match=r"quality .*missing"):
         router(estimator).fit(blind, quality=0.5, refit=False)
 
@@ -671,7 +671,12 @@ FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         "lookahead must be",
     ),
     ("samples", lambda: router(Blend(), n_samples=3).fit(LOG, budget=1.0), ValueError, "power of"),
-    ("missing", lambda: router(Blend()).fit(with_nan(LOG), budget=1.0), ValueError, "for query 2"),
+    (
+        "missing",
+        lambda: hr.Router(Blend()).fit(with_nan(LOG), budget=1.0),
+        ValueError,
+        "for query 2",
+    ),
     (
         "missing where evaluated",
         lambda: router(Blend()).fit(LOG, budget=0.5).evaluate(with_nan(LOG)),
@@ -729,7 +734,7 @@ FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         "shape of estimates",
         lambda: router(Wrong("costs", np.ones(3))).fit(LOG, budget=0.5),
         ValueError,
-        r"estimator's costs must have shape \(20, 3\), got \(3,\)",
+        r"estimator's costs must have shape \(n, k\) = \(20, 3\), got \(3,\)",
     ),
     (
         "sigmas and covariance",
@@ -764,3 +769,75 @@ def test_an_estimator_cannot_change_the_log() -> None:
 
     with pytest.raises(ValueError, match="read-only"):
         router(InPlace(), strategy="routing").fit(make_log(20, 3, 1), budget=0.5)
+
+
+def test_a_budget_is_met_on_a_log_with_gaps() -> None:
+    log = make_log(200, 3, 4)
+    quality = log.quality.copy()
+    quality[::3, 1] = np.nan
+    known: Any = {"signals": log.queries.signals, "models": log.models}
+    gaps = hr.QueryLog(quality, log.cost, **known)
+    fitted = router(hr.GaussianEstimator()).fit(gaps, budget=0.6)
+    whole = hr.QueryLog(log.quality, log.cost, **known)
+    assert fitted.evaluate(whole).cost.mean == pytest.approx(0.6, rel=1e-9)
+    with pytest.raises(ValueError, match="is missing for query 0"):
+        router(hr.GaussianEstimator(), lookahead=None).fit(gaps, budget=0.6)
+
+
+def estimates(*parts: Any) -> hr.Estimates:
+    """Return estimates of whatever parts."""
+    return hr.Estimates(*parts)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        ((1.0, 2.0), TypeError, "must return headrace.Estimates"),
+        (estimates([["a"] * 3] * 9, [[1.0] * 3] * 9), TypeError, "qualities must hold real"),
+        (estimates([[1j] * 3] * 9, [[1.0] * 3] * 9), TypeError, "qualities must hold real"),
+        (estimates([[0.5] * 3] * 8, [[1.0] * 3] * 9), ValueError, r"shape \(n, k\) = \(9, 3\)"),
+        (estimates([[0.5] * 3] * 9, [[-1.0] * 3] * 9), ValueError, "costs must not be negative"),
+    ],
+)
+def test_estimates_that_are_none(answer: Any, kind: type[Exception], message: str) -> None:
+    class Given(Blend):
+        def estimate(self, queries: hr.Queries, ran: Any) -> Any:
+            return answer
+
+    with pytest.raises(kind, match=message):
+        router(Given(), strategy="routing").fit(make_log(9, 3, 2), budget=0.5)
+
+
+def test_estimates_may_be_lists_or_narrow_floats() -> None:
+    class Narrow(Blend):
+        def fit(self, log: hr.QueryLog) -> Any:
+            return None
+
+        def estimate(self, queries: hr.Queries, ran: Any) -> Any:
+            found = super().estimate(queries, ran)
+            sigmas = np.asarray(found.sigmas, dtype=np.float32)
+            return estimates(found.qualities.astype(np.float32), found.costs.tolist(), sigmas)
+
+    log = make_log(30, 3, 2)
+    assert router(Narrow()).fit(log, budget=0.5).evaluate(log).cost.mean == pytest.approx(0.5)
+
+
+def test_uncertainty_of_what_has_run_is_refused() -> None:
+    class Unsure(Blend):
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            found = super().estimate(queries, ran)
+            return hr.Estimates(found.qualities, found.costs, np.full(3, 0.2))
+
+    with pytest.raises(ValueError, match=r"sigmas must be 0 for models that have run, \[\d\]"):
+        router(Unsure()).fit(make_log(30, 3, 2), budget=0.9)
+
+
+def test_a_threshold_cascade_goes_on_after_its_last_run() -> None:
+    log = make_log(40, 4, 3)
+    fitted = router(Blend(), strategy="threshold_cascade").fit(log, budget=0.6)
+    ran = np.random.default_rng(0).random((40, 4)) < 0.5
+    chosen = fitted.select(log.queries, ran).next_model
+    place = np.argsort(fitted.order_)
+    for row in range(40):
+        if chosen[row] >= 0:
+            assert all(place[chosen[row]] > place[model] for model in np.flatnonzero(ran[row]))

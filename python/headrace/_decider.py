@@ -85,7 +85,8 @@ class Decider:
 
     def estimates(self, queries: Queries, ran: Sequence[int]) -> Estimates:
         """Ask the estimator; ``ran`` are ascending."""
-        return checked(self.estimator.estimate(queries, ran), len(queries), self.n_models)
+        given = self.estimator.estimate(queries, ran)
+        return checked(given, len(queries), self.n_models, ran)
 
     def candidates(self, barred: Iterable[int] = NO_MODELS) -> Candidates:
         """Return all the models but these."""

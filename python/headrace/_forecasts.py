@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import check_factor, refuse_negative_values, refuse_values
+from headrace._check import check_factor, check_floats, check_not_negative, shaped_floats
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._log import Integers, Queries
 from headrace._problem import Floats
 from headrace._reveals import Reveals
+
+OF = "the estimator's "
+MOST_NUMBERS = 2**26
+"""In covariances and factors that are remembered: 512 MiB."""
 
 
 class Forecasts:
@@ -47,6 +52,9 @@ class Forecasts:
     def at(self, ran: tuple[int, ...], rows: Integers) -> Estimates:
         """Return the estimates of these queries (ascending) when just the positions ``ran`` ran."""
         if ran not in self._known:
+            if 2 * self.n_models**2 * len(self._known) > MOST_NUMBERS:
+                self._known.clear()
+                self._factors.clear()
             self._known[ran] = rows, self._ask(ran, rows)
         known, estimates = self._known[ran]
         place = np.minimum(np.searchsorted(known, rows), len(known) - 1)
@@ -75,30 +83,29 @@ class Forecasts:
         if len(rows) < len(queries):
             queries = queries.rows(rows)
         given = self.estimator.estimate(queries, models)
-        return checked(given, len(rows), self.n_models).in_order(self.order)
+        return checked(given, len(rows), self.n_models, models).in_order(self.order)
 
 
-def checked(given: Estimates, n: int, k: int) -> Estimates:
+def checked(given: Estimates, n: int, k: int, ran: Sequence[int]) -> Estimates:
     """Return an estimator's answer on ``n`` queries and ``k`` models, after a look at it."""
+    if not isinstance(given, Estimates):
+        raise TypeError(f"an estimator must return headrace.Estimates, got {given!r}")
     if given.sigmas is not None and given.covariance is not None:
         raise ValueError("the estimator gave sigmas and a covariance, which exclude each other")
-    for name, shapes in (
-        ("qualities", [(n, k)]),
-        ("costs", [(n, k)]),
-        ("sigmas", [(k,), (n, k)]),
-        ("covariance", [(k, k)]),
-    ):
-        array = getattr(given, name)
-        if array is not None and np.shape(array) not in shapes:
-            expected = " or ".join(map(str, shapes))
-            raise ValueError(
-                f"the estimator's {name} must have shape {expected}, got {np.shape(array)}"
-            )
-    refuse_values("the estimator's qualities", given.qualities)
-    refuse_negative_values("the estimator's costs", given.costs)
-    if given.sigmas is not None:
-        refuse_negative_values("the estimator's sigmas", given.sigmas)
-    return given
+    each: dict[str, tuple[int, ...]] = {"(n, k)": (n, k)}
+    qualities = check_floats(f"{OF}qualities", given.qualities, each)
+    costs = check_not_negative(f"{OF}costs", check_floats(f"{OF}costs", given.costs, each))
+    sigmas, covariance = given.sigmas, given.covariance
+    if sigmas is not None:
+        shapes: dict[str, tuple[int, ...]] = {"(k,)": (k,), **each}
+        sigmas = check_not_negative(f"{OF}sigmas", check_floats(f"{OF}sigmas", sigmas, shapes))
+        if len(ran) and sigmas[..., ran].any():
+            raise ValueError(f"{OF}sigmas must be 0 for models that have run, {list(ran)}")
+    if covariance is not None:
+        covariance = shaped_floats(f"{OF}covariance", covariance, {"(k, k)": (k, k)})
+    if given.reveals is not None:
+        given.reveals.refuse_faults(n, k)
+    return Estimates(qualities, costs, sigmas, covariance, given.reveals)
 
 
 def _appended(first: Estimates, second: Estimates) -> Estimates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from headrace._bootstrap import Interval, interval, resampled_means
 from headrace._check import as_array, check_floats, check_integer, check_not_negative
-from headrace._estimators.protocol import Estimator
+from headrace._estimators.protocol import Estimator, fitted_copy
 from headrace._forecasts import Forecasts
 from headrace._log import QueryLog
 from headrace._policy import Policy
@@ -298,7 +297,7 @@ def frontier(
     for label, router in progress_bar(list(routers.items()), progress, "strategies"):
         who = id(router.estimator)
         if who not in known:
-            fitted = copy.deepcopy(router.estimator).fit(train)
+            fitted = fitted_copy(router.estimator, train)
             known[who] = tuple(Forecasts(fitted, log.queries, order) for log in (train, test))  # type: ignore[assignment]
         curves[label] = _curve(router, *known[who], train, test, targets)
     return Frontier(

@@ -195,9 +195,11 @@ class Policy:
         """Decide ``n`` states of a threshold cascade."""
         n, k = ran.shape
         rows = np.arange(n)
-        next_model = ran.sum(axis=1)
-        last = np.where(next_model > 0, qualities[rows, next_model - 1], -np.inf)
-        going = (next_model == 0) | (goes_on(last, threshold) & (next_model < self.most_models(k)))
+        n_ran = ran.sum(axis=1)
+        next_model = np.where(n_ran > 0, k - ran[:, ::-1].argmax(axis=1), 0)  # after the last
+        last = np.where(n_ran > 0, qualities[rows, next_model - 1], -np.inf)
+        more = (next_model < k) & (n_ran < self.most_models(k))
+        going = (n_ran == 0) | (goes_on(last, threshold) & more)
         selection = Selection.empty(n, k)
         selection.supermodel[:] = ran
         selection.supermodel[rows[going], next_model[going]] = True

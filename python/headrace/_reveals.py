@@ -40,6 +40,29 @@ class Reveals:
     group: Integers
     scale: float = 1.0
 
+    def refuse_faults(self, n: int, k: int) -> None:
+        """Raise ValueError if these are not reveals of ``n`` queries and ``k`` models."""
+        right, wrong, group = np.asarray(self.right), np.asarray(self.wrong), np.asarray(self.group)
+        if right.ndim != 3 or right.shape != wrong.shape or right.shape[1] != k or not right.size:
+            raise ValueError(
+                f"the chances of reveals must have shape (g, k, T) with k = {k}, got "
+                f"{right.shape} and {wrong.shape}"
+            )
+        if not all(((each >= 0.0) & (each <= 1.0 + 1e-9)).all() for each in (right, wrong)):
+            raise ValueError("the chances of reveals must be in 0 to 1")
+        if group.shape != (n,) or group.dtype.kind not in "iu":
+            raise ValueError(
+                f"the groups of reveals must be integers of shape ({n},), got {group.dtype} of "
+                f"shape {group.shape}"
+            )
+        outside = np.flatnonzero((group < 0) | (group >= len(right)))
+        if len(outside):
+            row = int(outside[0])
+            raise ValueError(
+                f"the group of row {row} is not one of the reveals: {int(group[row])} of "
+                f"{len(right)}"
+            )
+
     def rows(self, chosen: NDArray[np.generic]) -> Reveals:
         """Return those of the queries at these positions, or where a mask is true."""
         return replace(self, group=self.group[chosen])

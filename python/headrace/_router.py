@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
 import random
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from headrace._check import as_array, check_flag, check_floats, check_integer, check_not_negative
 from headrace._decider import Decider
 from headrace._drive import Call, Run, drive
-from headrace._estimators.protocol import Estimates, Estimator
+from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
 from headrace._evaluation import Evaluation, evaluate_rollouts
 from headrace._fit import Fit
 from headrace._forecasts import Forecasts
@@ -253,17 +252,18 @@ class Router:
             )
         target = _number(given[0], targets[given[0]])
         policy = self.policy(1.0 if self.lookahead is None else self.lookahead)
-        labelled = not np.isnan(log.quality).all()
-        if check_flag("per_step", self.per_step) and not labelled:
+        labelled = log.complete
+        blind = np.isnan(log.quality).all()
+        if check_flag("per_step", self.per_step) and blind:
             raise ValueError("per_step=True chooses by realised quality, and the log has none")
         if self.per_step and policy.by_threshold and self._fixed_lambda is not None:
             raise ValueError("a threshold for each step needs a budget or a quality to meet")
         chooses = self.per_step or self._chooses(policy)
-        if refit or quality is not None or (labelled and chooses):
+        if quality is not None or (chooses and not blind):
             refuse_missing("quality", log, log.quality)
         refuse_missing("cost", log, log.cost)
 
-        estimator = copy.deepcopy(self.estimator).fit(log) if refit else self.estimator
+        estimator = fitted_copy(self.estimator, log) if refit else self.estimator
         order = cost_order(log)
         forecasts = Forecasts(estimator, log.queries, order)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
 
-from headrace._estimators.protocol import Estimates, Estimator
+from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
 from headrace._log import QueryLog
 from headrace._problem import Bools, Floats
 
@@ -190,7 +189,7 @@ def check_estimator(
     fitted = estimator
     if refit:
         learn, held = log.split(share, seed=seed)
-        fitted = copy.deepcopy(estimator).fit(learn)
+        fitted = fitted_copy(estimator, learn)
     queries, k = held.queries, held.n_models
     before = fitted.estimate(queries, [])
     deviations = np.broadcast_to(before.deviations(), before.qualities.shape)

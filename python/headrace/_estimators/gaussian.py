@@ -395,13 +395,31 @@ class GaussianEstimator(EstimatorBase):
             cross = cross - self.covariance_[:k, k + seen] @ explained
         n_late = self.n_blocks_ - self.n_early_
         models = late[: len(late) // n_late] % k
-        pieces = np.arange(len(late)).reshape(n_late, -1)
-        gain = np.zeros((len(models), len(late)))
-        for place, model in enumerate(models):
-            own = pieces[:, place]
-            own = own[np.diag(evidence)[own] > 1e-7 * self.evidence_variances_[late[own]]]
-            if len(own):
-                inverse = self._precision(evidence[np.ix_(own, own)], late[own])
-                gain[place, own] = cross[model, own] @ inverse
-        change[np.ix_(models, models)] = gain @ evidence @ gain.T
-        return 0.5 * (change + change.T)
+        own = np.arange(len(late)).reshape(n_late, -1).T  # pieces of evidence of each model
+        gains = self._own_gains(evidence, cross[models[:, None], own], own, late)
+        seen_by = np.zeros((len(models), len(late)))
+        for piece in range(n_late):
+            seen_by += gains[:, piece, None] * evidence[own[:, piece]]
+        spread = np.zeros((len(models), len(models)))
+        for piece in range(n_late):
+            spread += seen_by[:, own[:, piece]] * gains[:, piece]
+        change[np.ix_(models, models)] = 0.5 * (spread + spread.T)
+        return change
+
+    def _own_gains(self, evidence: Floats, cross: Floats, own: Integers, late: Integers) -> Floats:
+        """Return what a unit of each of a model's own pieces adds to its estimate, (M, pieces).
+
+        ``evidence`` is the covariance of all pieces not seen yet, ``cross`` that of each model's
+        quality with its own.
+        """
+        variances = self.evidence_variances_[late][own]
+        left = np.diag(evidence)[own]
+        told = self.alive_[late][own] & (left > 1e-7 * variances)
+        scale = np.where(told, np.sqrt(variances), 1.0)
+        both = told[:, :, None] & told[:, None, :]
+        matrix = evidence[own[:, :, None], own[:, None, :]]
+        matrix = np.where(both, matrix / (scale[:, :, None] * scale[:, None, :]), 0.0)
+        matrix = matrix + np.where(told, SMALLEST_VARIANCE, 1.0)[:, :, None] * np.eye(own.shape[1])
+        shares = np.linalg.solve(matrix, (np.where(told, cross, 0.0) / scale)[:, :, None])
+        gains: Floats = shares[:, :, 0] / scale
+        return gains

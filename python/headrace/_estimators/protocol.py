@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -103,6 +104,13 @@ class Estimator(Protocol):
         same for a query whatever others come with it.
         """
         ...
+
+
+def fitted_copy(estimator: Estimator, log: QueryLog) -> Estimator:
+    """Fit a copy of an estimator; its ``fit`` may return it or nothing."""
+    made = copy.deepcopy(estimator)
+    fitted: Estimator | None = made.fit(log)
+    return made if fitted is None else fitted
 
 
 @runtime_checkable
