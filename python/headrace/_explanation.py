@@ -17,7 +17,7 @@ from headrace._problem import Floats, Problem
 
 FURTHER = {
     "cascade_routing": ("no set of further models is worth its cost", "tradeoff"),
-    "cascade": ("no longer part of the cascade is worth its cost", "tradeoff"),
+    "cascade": ("no further part of the cascade is worth its cost", "tradeoff"),
     "index": ("no further model is worth its cost", "reservation value"),
 }
 """Why a strategy stops while there are candidates, and what it compares."""
