@@ -17,6 +17,7 @@ import numpy as np
 import oracle
 import pytest
 from headrace._samples import standard_normal_samples
+from headrace._tensor_file import read_tensor_file, write_tensor_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from routers import Blend, Floats, Joint, Telling, make_log
@@ -478,9 +479,7 @@ def test_seconds_are_learned_by_group(tmp_path: Path) -> None:
     groups = np.where(np.arange(400) % 2, "slow", "fast")
     latency = np.where(groups[:, None] == "slow", [2.0, 6.0], [1.0, 3.0])
     latency = latency * rng.uniform(0.9, 1.1, (400, 2))
-    quality = rng.random((400, 2))
-    missing = quality.copy()
-    log = hr.QueryLog(missing, [0.1, 2.0], latency=latency, groups=groups)
+    log = hr.QueryLog(rng.random((400, 2)), [0.1, 2.0], latency=latency, groups=groups)
     router = hr.Router(hr.GaussianEstimator(), lambda_=0.0).fit(log)
     router.save(tmp_path / "a")
     for one in (router, hr.load_router(tmp_path / "a")):
@@ -493,14 +492,21 @@ def test_seconds_are_learned_by_group(tmp_path: Path) -> None:
         assert run.next_model == "model 0"
         assert [*run.excluded] == ["model 1"]
         assert not one.start(group="fast", deadline=4.0).excluded
+    arrays, texts = read_tensor_file(tmp_path / "a")
+    means: Any = arrays["fit.seconds.means"]
+    for wrong in (-means, means[:-1], means[:, :1], np.full(means.shape, np.inf)):
+        write_tensor_file(tmp_path / "b", {**arrays, "fit.seconds.means": wrong}, texts)
+        with pytest.raises(ValueError, match="not a saved router that can be read"):
+            hr.load_router(tmp_path / "b")
 
 
 # Words
 
 
+@pytest.mark.parametrize("kind", ["certain", "blend", "joint"])
 @pytest.mark.parametrize("strategy", ["cascade_routing", "cascade", "index"])
-def test_the_alternative_is_the_best_on_the_other_side(strategy: str) -> None:
-    router, log = fitted("blend", strategy, 0)
+def test_the_alternative_is_the_best_on_the_other_side(kind: str, strategy: str) -> None:
+    router, log = fitted(kind, strategy, 0, max_depth=None if strategy == "index" else 3)
     order = [int(i) for i in router.order_]
     stopped = went_on = 0
     for row in range(40):
@@ -509,10 +515,12 @@ def test_the_alternative_is_the_best_on_the_other_side(strategy: str) -> None:
             told = run.explain()
             ran = [log.models.index(name) for name in run.ran]
             estimates = router.estimator_.estimate(log.queries.rows([row]), sorted(ran))
-            assert estimates.sigmas is not None
             qualities = estimates.qualities[0, order].tolist()
             costs = estimates.costs[0, order].tolist()
-            deviations = (0.7 * estimates.sigmas[order]).tolist()
+            deviations = (0.7 * estimates.deviations()[order]).tolist()
+            factor = None
+            if estimates.covariance is not None:
+                factor = 0.7 * oracle.cholesky(estimates.covariance[np.ix_(order, order)])
             has_run = tuple(sorted(order.index(i) for i in ran))
             best = max((estimates.qualities[0, i] for i in ran), default=None)
             if run.next_model is not None:
@@ -527,12 +535,12 @@ def test_the_alternative_is_the_best_on_the_other_side(strategy: str) -> None:
                 expected = max(reservations, default=None)
             else:
                 outcomes = oracle.sample_outcomes(
-                    qualities, deviations, None, standard_normal_samples(4, N_SAMPLES, 0)
+                    qualities, deviations, factor, standard_normal_samples(4, N_SAMPLES, 0)
                 )
                 values = [
                     oracle.expected_maximum(outcomes, members)
                     - told.lambda_ * oracle.total_cost(costs, set(members) - set(has_run))
-                    for members in oracle.admissible(4, has_run, strategy, "exact", None, False)
+                    for members in oracle.admissible(4, has_run, strategy, "exact", 3, False)
                     if members != has_run
                 ]
                 expected = max(values, default=None)
