@@ -17,7 +17,7 @@ from headrace._selection import Selection
 
 ROUNDS = 5
 SLOW = "reference"
-MOST_OPTIONS = 2**12
+MOST_OPTIONS = 2**11
 """So many options does the reference, which enumerates them, weigh at a time."""
 COMPARED = ("next_model", "supermodel", "tradeoff", "quality", "cost")
 
