@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is there as a whole, or as it was before."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        raise OSError(f"{str(path)!r} is no file that could be replaced")
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".headrace.", dir=path.parent)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
