@@ -1,7 +1,7 @@
 """Batches of queries to measure with, by name: ``WORKLOADS[name](n, k, seed)``.
 
-A workload is defined here and nowhere else; the C++ program that counts instructions has the same
-definitions with a generator of its own.
+A workload is defined here and nowhere else, but for `uniform`, which is that of ``headrace bench``;
+the C++ program that counts instructions has the same definitions with a generator of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import headrace as hr
 import numpy as np
+from headrace._bench import uniform as draw_uniform
 from numpy.typing import NDArray
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -87,8 +88,7 @@ Maker = Callable[[int, int, int], Workload]
 
 def uniform(n: int, k: int, seed: int) -> Workload:
     """Quality, cost and lambda ~ U(0, 1), sigma 0.1: the runtime figure of the paper."""
-    random = np.random.default_rng(seed)
-    return Workload(random.random((n, k)), random.random((n, k)), random.random(n), np.full(k, 0.1))
+    return Workload(*draw_uniform(n, k, seed))
 
 
 def priced(n: int, k: int, seed: int) -> Workload:

@@ -1,4 +1,4 @@
-"""The README's code runs as it stands."""
+"""The README's code runs as it stands, and its commands say what it says."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
+from click.testing import CliRunner
+from headrace._cli.main import cli
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    text = README.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert blocks
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -24,3 +27,12 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names["run"].answer == "medium"
     assert names["done"].answer == "medium says 42"
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+    [shell] = re.findall(r"```console\n(\$ headrace .*?)```", text, re.DOTALL)
+    steps = re.findall(r"\$ (\w+) (.*)\n((?:[^$].*\n)*)", shell)
+    assert len(steps) == 3
+    for program, arguments, output in steps:
+        if program == "cat":
+            Path(arguments).write_text(output, encoding="utf-8")
+        else:
+            assert CliRunner().invoke(cli, arguments.split()).output == output

@@ -27,6 +27,7 @@ from headrace._router import (
     refuse_missing,
 )
 from headrace._step_prices import Aim, find_step_factors, line_around
+from headrace._text_table import text_table
 from headrace._tuning import Mixture, meet_each, price_line
 
 if TYPE_CHECKING:
@@ -157,17 +158,8 @@ class Frontier:
                 f"{there['models per query']:.2f}",
             ]
             rows.append([*row, f"{there['latency']:.3g}"] if timed else row)
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}"
-                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-        lines.insert(1, "  ".join("-" * width for width in widths))
         what = "quality, models" + (" and latency" if timed else "")
-        return "\n".join([*lines, f"{what} per query at half the range of costs, {half:.4g}"])
+        return f"{text_table(rows)}\n{what} per query at half the range of costs, {half:.4g}"
 
     def plot(self, ax: Axes | None = None, n_bootstrap: int = 400) -> Axes:
         """Draw quality against cost, with intervals and the single models (needs matplotlib)."""

@@ -22,6 +22,10 @@ SignalColumns = str | Sequence[str] | Mapping[str, "str | Sequence[str]"]
 
 MODEL = "{model}"
 INSTALL = "pip install 'headrace[tables]'"
+PICKLES = (".pkl", ".pickle")
+
+Choice = Callable[[Sequence[str]], list[str]]
+"""Picks columns of a file by their names."""
 
 
 @dataclass(frozen=True)
@@ -143,20 +147,15 @@ def arrays_of_table(
 
 def arrays_of_routerbench(path: str | PathLike[str]) -> LogArrays:
     """Read a file in RouterBench's layout; see `QueryLog.from_routerbench`."""
-    readers: dict[str, Callable[[Path], Any]] = {
-        ".csv": _read_csv,
-        ".parquet": _read_parquet,
-        ".pkl": read_pickled_table,
-        ".pickle": read_pickled_table,
-    }
     file = Path(fspath(path))
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
+    endings = [*TABLE_FILES, *PICKLES]
+    if file.suffix.lower() not in endings:
         raise ValueError(
-            f"the name of a RouterBench file must end in one of {list(readers)}, got {file.name!r}"
+            f"the name of a RouterBench file must end in one of {endings}, got {file.name!r}"
         )
+    pickled = file.suffix.lower() in PICKLES
     return arrays_of_table(
-        reader(file),
+        read_pickled_table(file) if pickled else read_table_file(file, _of_a_log),
         quality=MODEL,
         cost=f"{MODEL}|total_cost",
         latency=None,
@@ -220,7 +219,7 @@ def _models(names: Sequence[str], given: Mapping[str, Columns]) -> list[str]:
     for what, columns in given.items():
         if isinstance(columns, Mapping):
             found[what] = list(columns)
-        elif not _is_template(columns):
+        elif not is_template(columns):
             raise ValueError(
                 f"{what} must be a column for each model, or a template with one {MODEL!r}, "
                 f"got {columns!r}"
@@ -228,10 +227,7 @@ def _models(names: Sequence[str], given: Mapping[str, Columns]) -> list[str]:
     if not found:
         for what, columns in given.items():
             if columns != MODEL:
-                before, after = str(columns).split(MODEL)
-                pattern = re.compile(re.escape(before) + "(.+)" + re.escape(after), re.DOTALL)
-                matches = map(pattern.fullmatch, names)
-                found[what] = [match[1] for match in matches if match]
+                found[what] = models_of(names, str(columns))
         if not found:
             raise ValueError(f"every template is {MODEL!r}, which any column fits: name the models")
     first, models = next(iter(found.items()))
@@ -245,8 +241,16 @@ def _models(names: Sequence[str], given: Mapping[str, Columns]) -> list[str]:
     return models
 
 
-def _is_template(given: object) -> bool:
+def is_template(given: object) -> bool:
+    """Say whether columns are given by a template."""
     return isinstance(given, str) and given.count(MODEL) == 1
+
+
+def models_of(names: Sequence[str], template: str) -> list[str]:
+    """Return what stands for {model} in the columns that fit a template."""
+    before, after = template.split(MODEL)
+    pattern = re.compile(re.escape(before) + "(.+)" + re.escape(after), re.DOTALL)
+    return [match[1] for match in map(pattern.fullmatch, names) if match]
 
 
 def _column_of(columns: Columns, model: str, what: str) -> str:
@@ -262,7 +266,12 @@ def _of_a_log(names: Sequence[str]) -> list[str]:
     return [name for name in names if name != "prompt" and not name.endswith("|model_response")]
 
 
-def _read_csv(path: Path) -> Any:
+def read_table_file(path: Path, choose: Choice) -> Any:
+    """Return a table of the chosen columns of a CSV or Parquet file, by its ending."""
+    return TABLE_FILES[path.suffix.lower()](path, choose)
+
+
+def _read_csv(path: Path, choose: Choice) -> Any:
     csv = _pyarrow("csv")
     # Answers have line breaks in them, and a row must fit into a block.
     options = {
@@ -271,13 +280,13 @@ def _read_csv(path: Path) -> Any:
     }
     with csv.open_csv(path, **options) as file:
         names = file.schema.names
-    chosen = csv.ConvertOptions(include_columns=_of_a_log(names))
+    chosen = csv.ConvertOptions(include_columns=choose(names))
     return csv.read_csv(path, convert_options=chosen, **options)
 
 
-def _read_parquet(path: Path) -> Any:
+def _read_parquet(path: Path, choose: Choice) -> Any:
     parquet = _pyarrow("parquet")
-    return parquet.read_table(path, columns=_of_a_log(parquet.read_schema(path).names))
+    return parquet.read_table(path, columns=choose(parquet.read_schema(path).names))
 
 
 def _pyarrow(module: str) -> Any:
@@ -287,3 +296,10 @@ def _pyarrow(module: str) -> Any:
         return import_module(f"pyarrow.{module}")
     except ImportError:
         raise ImportError(f"CSV and Parquet files are read with pyarrow: {INSTALL}") from None
+
+
+TABLE_FILES: dict[str, Callable[[Path, Choice], Any]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
+"""Readers of tables, by the ending of the name."""

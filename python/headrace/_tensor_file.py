@@ -10,8 +10,6 @@ without gaps, and checks every size before it makes an array.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from math import prod
@@ -21,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from headrace._atomic_file import write_atomically
 
 Tensor = NDArray[np.generic]
 
@@ -61,28 +61,6 @@ def write_tensor_file(
     head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     head += b" " * (-len(head) % 8)
     write_atomically(Path(path), len(head).to_bytes(8, "little") + head + body)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there as a whole, or as it was before."""
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():
-        raise OSError(f"{str(path)!r} is no file that could be replaced")
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".headrace.", dir=path.parent)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_tensor_file(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -189,9 +167,3 @@ def _checksum(texts: Mapping[str, str], body: bytes) -> int:
         for part in (name, texts[name]):
             checksum = zlib.crc32(part.encode(), checksum)
     return zlib.crc32(body, checksum)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from headrace._atomic_file import save_picture
 from headrace._demo.rollout import Sweep
 from headrace._demo.workload import MODELS, Workload
+from headrace._text_table import text_table
 
 PER = 1000
 """Costs are shown in USD for this many queries."""
@@ -45,13 +47,7 @@ def format_table(sweeps: Sequence[Sweep], budget: float, backend: str) -> str:
                 backend if decides else "-",
             )
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for name, *numbers, last in rows:
-        cells = [f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:-1], strict=True)]
-        lines.append("  ".join([f"{name:<{widths[0]}}", *cells, last]))
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines)
+    return text_table(rows, left=(0, len(rows[0]) - 1))
 
 
 def draw(
@@ -117,4 +113,4 @@ def draw(
         axes.set_ylabel("mean quality (share of right answers)")
         axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
         axes.legend(loc="upper left", frameon=False)
-        figure.savefig(output)
+        save_picture(figure, output)

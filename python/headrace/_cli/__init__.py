@@ -1,0 +1,1 @@
+"""The command line, made with click; ``main.py`` has a row for each command."""
