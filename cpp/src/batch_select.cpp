@@ -13,11 +13,25 @@ namespace headrace {
 
 namespace {
 
+// Options that exclude each other, and what uncertainty needs.
+void check_options(const Problem& p, const Method& method) {
+    require(p.max_models >= 1, "max_models must be at least 1");
+    require(p.time_limit >= 0.0 && p.time_limit <= kLargestMagnitude,
+            "time_limit must be finite and not negative");
+    require(p.search != "exhaustive" || (p.node_limit == 0 && p.time_limit == 0.0),
+            "exhaustive visits every supermodel: node_limit and time_limit are for exact");
+    require(p.strategy != "index" || !p.factor,
+            "index needs independent estimates: give sigmas, not a factor");
+    require(p.strategy != "index" || (p.max_models >= p.n_models && !p.fixed_order),
+            "index finds its own order and depth: leave out max_models and fixed_order");
+    require(method.make_streamer != nullptr || p.samples != nullptr || !(p.sigmas || p.factor),
+            "sigmas and a factor need samples");
+}
+
 void check(const Problem& p, const Selection& s) {
     require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
     require(p.n_samples >= 1, "n_samples must be at least 1");
     product(p.n_samples, kLanes);
-    require(p.max_models >= 1, "max_models must be at least 1");
     product(p.n_queries, p.n_models);
     product(p.n_models, p.n_samples);
     product(p.n_models, padded_length(p.n_samples));
@@ -91,6 +105,7 @@ void batch_select(const Problem& problem, const Selection& selection, const Exec
     // Unknown names fail before any work.
     const Method method = find_method(problem.strategy, problem.search);
     check(problem, selection);
+    check_options(problem, method);
     instruction_set();  // chosen here, or the choice fails
     if (problem.n_queries == 0) return;
 
