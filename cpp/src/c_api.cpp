@@ -8,6 +8,7 @@
 
 #include "headrace.h"
 #include "headrace/headrace.hpp"
+#include "headrace/standard_normal.hpp"
 #include "require.hpp"
 
 namespace {
@@ -151,4 +152,8 @@ int headrace_select(const headrace_problem* problem, const headrace_selection* s
         execution.n_threads = std::max<std::size_t>(asked.n_threads, 1);
         headrace::batch_select(problem_of(asked), selection_of(answer), execution);
     });
+}
+
+int headrace_samples(uint64_t seed, size_t n_models, size_t n_samples, double* samples) noexcept {
+    return guarded([&] { headrace::standard_normal_samples(seed, n_models, n_samples, samples); });
 }

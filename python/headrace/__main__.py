@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import headrace
 from headrace._demo.main import run_demo
 from headrace._demo.workload import NOISE
+from headrace._embed import print_folder
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -119,5 +121,5 @@ def backend(name: str) -> str:
     return name
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not print_folder(sys.argv[1:]):
     main()
