@@ -1,4 +1,5 @@
 # The shared library of the C interface shows its functions and nothing else.
+cmake_policy(VERSION 3.20)
 execute_process(COMMAND "${NM}" --dynamic --defined-only --extern-only "${LIBRARY}"
   OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX REPLACE "[0-9a-f]* *[A-Za-z] ([^\n]*)\n" "\\1;" symbols "${listing}")

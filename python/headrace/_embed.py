@@ -54,8 +54,8 @@ def _installed(name: str) -> Path:
     extension = find_spec("headrace._core")
     if extension is None or extension.origin is None:
         raise FileNotFoundError(
-            "this headrace has no C or C++ files: it is a pure wheel, built where nothing compiles. "
-            "HEADRACE_REQUIRE_EXTENSION=1 pip install says what is missing"
+            "this headrace has no C or C++ files: it is a pure wheel, built where nothing "
+            "compiled. HEADRACE_REQUIRE_EXTENSION=1 pip install says what is missing"
         )
     folder = Path(extension.origin).parent / name
     if not folder.is_dir():
