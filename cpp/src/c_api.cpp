@@ -1,35 +1,32 @@
-// The C interface: structs of C into problems, exceptions into codes.
-#include <algorithm>
+// The C interface: what all of it shares, and selections for arrays.
+#include "c_api.hpp"
+
 #include <cstdio>
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <string>
 
-#include "headrace.h"
 #include "headrace/headrace.hpp"
 #include "headrace/standard_normal.hpp"
 #include "require.hpp"
 
-namespace {
+namespace headrace::c {
 
-using headrace::product;
-using headrace::require;
+namespace {
 
 // Neither made nor kept by an allocation, which could fail.
 thread_local char last_error[512] = "";
+
+}  // namespace
 
 int fail(int code, const char* message) noexcept {
     std::snprintf(last_error, sizeof last_error, "%s", message);
     return code;
 }
 
-// Calls a function; what it throws becomes a code and a message.
-template <class Function>
-int guarded(const Function& function) noexcept {
+int fail_as_caught() noexcept {
     try {
-        function();
-        return HEADRACE_OK;
+        throw;
     } catch (const std::invalid_argument& error) {
         return fail(HEADRACE_INVALID_ARGUMENT, error.what());
     } catch (const std::domain_error& error) {
@@ -45,34 +42,19 @@ int guarded(const Function& function) noexcept {
     }
 }
 
-[[noreturn]] void refuse(const std::string& message) {
+void refuse(const std::string& message) {
     throw std::invalid_argument(message);
 }
 
-// A struct of which the caller knows as many bytes as its first field says: fields that it lacks
-// are zero, and those that are unknown here must be.
-template <class Struct>
-Struct known_fields(const Struct* given, const char* name) {
-    if (given == nullptr) refuse(std::string(name) + " must not be NULL");
-    if (given->size < sizeof(Struct)) {
-        refuse(std::string(name) + ".size must be sizeof(headrace_" + name + "), at least " +
-               std::to_string(sizeof(Struct)) + ", got " + std::to_string(given->size));
-    }
-    const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-    if (std::any_of(bytes + sizeof(Struct), bytes + given->size, [](auto b) { return b != 0; })) {
-        refuse(std::string(name) +
-               " has fields of a newer headrace than the library: upgrade it or leave them zero");
-    }
-    return *given;
-}
+namespace {
 
 // Rows of a width; one row where a bit says so.
-headrace::Rows<double> rows(const double* data, std::size_t width, bool shared) {
+Rows<double> rows(const double* data, std::size_t width, bool shared) {
     return {data, shared ? 0 : width};
 }
 
 // Bytes other than 0 and 1 are no bools; they are looked at before anything reads them as such.
-headrace::Rows<bool> flags(const bool* data, std::size_t n, std::size_t k) {
+Rows<bool> flags(const bool* data, std::size_t n, std::size_t k) {
     if (data == nullptr || n == 0) return {};
     const auto* bytes = reinterpret_cast<const unsigned char*>(data);
     const unsigned char* end = bytes + product(n, k);
@@ -85,13 +67,13 @@ headrace::Rows<bool> flags(const bool* data, std::size_t n, std::size_t k) {
     return {data, k};
 }
 
-headrace::Ties ties_of(const char* name) {
-    if (name == nullptr || std::strcmp(name, "cheapest") == 0) return headrace::Ties::kCheapest;
-    if (std::strcmp(name, "dearest") == 0) return headrace::Ties::kDearest;
+Ties ties_of(const char* name) {
+    if (name == nullptr || std::strcmp(name, "cheapest") == 0) return Ties::kCheapest;
+    if (std::strcmp(name, "dearest") == 0) return Ties::kDearest;
     refuse("unknown ties " + std::string(name) + ": cheapest or dearest");
 }
 
-headrace::Problem problem_of(const headrace_problem& given) {
+Problem problem_of(const headrace_problem& given) {
     constexpr std::uint32_t kShared = HEADRACE_SHARED_COSTS | HEADRACE_SHARED_LAMBDA |
                                       HEADRACE_SHARED_SIGMAS | HEADRACE_SHARED_FACTOR;
     if ((given.shared & ~kShared) != 0) {
@@ -102,9 +84,9 @@ headrace::Problem problem_of(const headrace_problem& given) {
     }
     const std::size_t n = given.n_queries;
     const std::size_t k = given.n_models;
-    require(k >= 1 && k <= headrace::kMaxModels, "n_models must be 1 to 4096");
+    require(k >= 1 && k <= kMaxModels, "n_models must be 1 to 4096");
     const auto shared = [&](std::uint32_t bit) { return (given.shared & bit) != 0; };
-    headrace::Problem problem;
+    Problem problem;
     problem.n_queries = n;
     problem.n_models = k;
     problem.n_samples = given.samples == nullptr && given.n_samples == 0 ? 1 : given.n_samples;
@@ -125,12 +107,16 @@ headrace::Problem problem_of(const headrace_problem& given) {
     return problem;
 }
 
-headrace::Selection selection_of(const headrace_selection& given) {
+Selection selection_of(const headrace_selection& given) {
     return {given.next_model, given.supermodel,  given.tradeoff, given.quality,
             given.cost,       given.upper_bound, given.optimal,  given.nodes};
 }
 
 }  // namespace
+
+}  // namespace headrace::c
+
+using namespace headrace::c;
 
 int headrace_abi_version(void) noexcept {
     return HEADRACE_ABI_VERSION;
