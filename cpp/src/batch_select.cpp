@@ -8,6 +8,7 @@
 #include "registry.hpp"
 #include "require.hpp"
 #include "values.hpp"
+#include "write_decision.hpp"
 
 namespace headrace {
 
@@ -44,22 +45,6 @@ void check(const Problem& p, const Selection& s) {
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,
             "every array of the selection is required");
-}
-
-void write(const Query& query, const Decision& decision, bool in_order, std::size_t row,
-           const Selection& selection) {
-    const std::size_t k = query.problem.n_models;
-    bool* supermodel = selection.supermodel + row * k;
-    std::fill_n(supermodel, k, false);
-    for (const std::size_t i : query.ran) supermodel[i] = true;
-    for (const std::size_t i : decision.added) supermodel[i] = true;
-    selection.next_model[row] = decision.next_model(query, in_order);
-    selection.quality[row] = decision.quality;
-    selection.cost[row] = decision.cost;
-    selection.tradeoff[row] = decision.quality - query.lambda * decision.cost;
-    selection.upper_bound[row] = decision.upper_bound + query.rounding_allowance();
-    selection.optimal[row] = decision.optimal;
-    selection.nodes[row] = static_cast<std::int64_t>(decision.nodes);
 }
 
 void stream(const Method& method, const Problem& problem, const Selection& selection,
