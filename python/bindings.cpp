@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -14,6 +15,7 @@
 
 #include "headrace/headrace.hpp"
 #include "headrace/rollout.hpp"
+#include "headrace/router.hpp"
 
 namespace py = pybind11;
 
@@ -78,13 +80,16 @@ headrace::Ties ties_of(const std::string& name) {
     return name == "dearest" ? headrace::Ties::kDearest : headrace::Ties::kCheapest;
 }
 
+// Lets signal handlers run, Ctrl-C among them; true if one has raised.
+bool signals_raise() {
+    const py::gil_scoped_acquire lock;
+    return PyErr_CheckSignals() != 0;
+}
+
 headrace::Execution execution_of(std::size_t n_threads) {
     headrace::Execution execution;
     execution.n_threads = n_threads;
-    execution.poll = [] {  // lets signal handlers run, Ctrl-C among them
-        const py::gil_scoped_acquire lock;
-        return PyErr_CheckSignals() != 0;
-    };
+    execution.poll = signals_raise;
     return execution;
 }
 
@@ -229,6 +234,102 @@ py::tuple roll_out(const py::function& forecast, std::size_t n_queries, std::siz
         array_of(std::move(found.estimates), {n_prices, n_queries}));
 }
 
+// ---- fitted routers ----
+
+// What Python holds of a router.
+struct SharedRouter {
+    std::shared_ptr<const headrace::Router> router;
+};
+
+std::span<const double> numbers_of(const MaybeArray<double>& array, const char* name) {
+    if (!array) return {};
+    if (array->ndim() > 1) bad_shape(name);
+    return {array->data(), static_cast<std::size_t>(array->size())};
+}
+
+// Views a text, which must live as long as the label. One that is not Unicode was never fitted on.
+headrace::Label label_of(const py::object& given) {
+    if (given.is_none()) return {};
+    if (PyUnicode_Check(given.ptr())) {
+        Py_ssize_t size = 0;
+        const char* text = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
+        if (text == nullptr) {
+            PyErr_Clear();
+            return {};
+        }
+        return std::string_view(text, static_cast<std::size_t>(size));
+    }
+    if (PyFloat_Check(given.ptr())) return PyFloat_AS_DOUBLE(given.ptr());
+    return given.cast<std::int64_t>();
+}
+
+SharedRouter router_of(const py::bytes& content) {
+    const std::string_view view(content);
+    const auto* data = reinterpret_cast<const unsigned char*>(view.data());
+    return {headrace::Router::from_bytes({data, view.size()})};
+}
+
+// A decision takes microseconds, so the interpreter's lock is kept.
+headrace::Session start(const SharedRouter& shared, const MaybeArray<double>& features,
+                        const py::object& group, bool dearer, std::int64_t row,
+                        const MaybeArray<double>& surcharge) {
+    headrace::Session session(shared.router);
+    session.start({numbers_of(features, "features"), label_of(group), dearer, row,
+                   numbers_of(surcharge, "surcharge")});
+    return session;
+}
+
+std::int64_t next_model(headrace::Session& session) {
+    static const std::function<bool()> poll = signals_raise;
+    try {
+        return session.next_model(poll);
+    } catch (const headrace::Interrupted&) {
+        throw py::error_already_set();  // what the handler raised
+    }
+}
+
+void observe(headrace::Session& session, std::size_t model, const MaybeArray<double>& signals) {
+    session.observe(model, numbers_of(signals, "signals"));
+}
+
+py::tuple estimates(const headrace::Session& session) {
+    const std::size_t k = session.router().n_models();
+    std::vector<double> qualities(k), costs(k), deviations(k);
+    session.estimates(qualities, costs, deviations);
+    return py::make_tuple(array_of(std::move(qualities), {k}), array_of(std::move(costs), {k}),
+                          array_of(std::move(deviations), {k}));
+}
+
+py::tuple choice(const headrace::Session& session) {
+    const headrace::Choice& chosen = session.choice();
+    const std::span<const std::uint8_t> truths = session.supermodel();
+    py::array_t<bool> supermodel(static_cast<py::ssize_t>(truths.size()));
+    std::copy(truths.begin(), truths.end(), supermodel.mutable_data());
+    return py::make_tuple(supermodel, chosen.tradeoff, chosen.quality, chosen.cost,
+                          chosen.upper_bound, chosen.optimal, chosen.nodes);
+}
+
+void bind_routers(py::module_& module) {
+    using headrace::Session;
+    py::class_<SharedRouter>(module, "Router",
+                             "A fitted router; immutable, so that threads share it.")
+        .def(py::init(&router_of), py::arg("content"))
+        .def_property_readonly("models",
+                               [](const SharedRouter& shared) { return shared.router->models(); })
+        .def_property_readonly("n_rows",
+                               [](const SharedRouter& shared) { return shared.router->n_rows(); })
+        .def("start", &start, py::arg("features").noconvert(), py::arg("group"), py::arg("dearer"),
+             py::arg("row"), py::arg("surcharge").noconvert());
+    py::class_<Session>(module, "Session", "One query; of one thread at a time.")
+        .def("next_model", &next_model)
+        .def("observe", &observe, py::arg("model"), py::arg("signals").noconvert())
+        .def("exclude", &Session::exclude, py::arg("model"))
+        .def("is_excluded", &Session::is_excluded, py::arg("model"))
+        .def("answer", &Session::answer)
+        .def("estimates", &estimates)
+        .def("choice", &choice);
+}
+
 py::dict instruction_sets() {
     py::dict reasons;
     for (const headrace::InstructionSet& set : headrace::instruction_sets()) {
@@ -262,6 +363,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
                py::arg("strategy"), py::arg("search"), py::arg("max_models"), py::arg("ties"),
                py::arg("n_threads"),
                "Roll out at prices of shape (L, T): paths, answers, plans, decisions, estimates.");
+    bind_routers(module);
     module.def("instruction_sets", &instruction_sets,
                "From each name, fastest first, to None or the reason why it is not available.");
     module.def("instruction_set", &headrace::instruction_set,

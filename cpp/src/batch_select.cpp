@@ -8,16 +8,31 @@
 #include "registry.hpp"
 #include "require.hpp"
 #include "values.hpp"
+#include "write_decision.hpp"
 
 namespace headrace {
 
 namespace {
 
+// Options that exclude each other, and what uncertainty needs.
+void check_options(const Problem& p, const Method& method) {
+    require(p.max_models >= 1, "max_models must be at least 1");
+    require(p.time_limit >= 0.0 && p.time_limit <= kLargestMagnitude,
+            "time_limit must be finite and not negative");
+    require(p.search != "exhaustive" || (p.node_limit == 0 && p.time_limit == 0.0),
+            "exhaustive visits every supermodel: node_limit and time_limit are for exact");
+    require(p.strategy != "index" || !p.factor,
+            "index needs independent estimates: give sigmas, not a factor");
+    require(p.strategy != "index" || (p.max_models >= p.n_models && !p.fixed_order),
+            "index finds its own order and depth: leave out max_models and fixed_order");
+    require(method.make_streamer != nullptr || p.samples != nullptr || !(p.sigmas || p.factor),
+            "sigmas and a factor need samples");
+}
+
 void check(const Problem& p, const Selection& s) {
     require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
     require(p.n_samples >= 1, "n_samples must be at least 1");
     product(p.n_samples, kLanes);
-    require(p.max_models >= 1, "max_models must be at least 1");
     product(p.n_queries, p.n_models);
     product(p.n_models, p.n_samples);
     product(p.n_models, padded_length(p.n_samples));
@@ -30,22 +45,6 @@ void check(const Problem& p, const Selection& s) {
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,
             "every array of the selection is required");
-}
-
-void write(const Query& query, const Decision& decision, bool in_order, std::size_t row,
-           const Selection& selection) {
-    const std::size_t k = query.problem.n_models;
-    bool* supermodel = selection.supermodel + row * k;
-    std::fill_n(supermodel, k, false);
-    for (const std::size_t i : query.ran) supermodel[i] = true;
-    for (const std::size_t i : decision.added) supermodel[i] = true;
-    selection.next_model[row] = decision.next_model(query, in_order);
-    selection.quality[row] = decision.quality;
-    selection.cost[row] = decision.cost;
-    selection.tradeoff[row] = decision.quality - query.lambda * decision.cost;
-    selection.upper_bound[row] = decision.upper_bound + query.rounding_allowance();
-    selection.optimal[row] = decision.optimal;
-    selection.nodes[row] = static_cast<std::int64_t>(decision.nodes);
 }
 
 void stream(const Method& method, const Problem& problem, const Selection& selection,
@@ -91,6 +90,7 @@ void batch_select(const Problem& problem, const Selection& selection, const Exec
     // Unknown names fail before any work.
     const Method method = find_method(problem.strategy, problem.search);
     check(problem, selection);
+    check_options(problem, method);
     instruction_set();  // chosen here, or the choice fails
     if (problem.n_queries == 0) return;
 

@@ -6,6 +6,18 @@
 
 namespace headrace {
 
+void correlate(const double* factor, const double* samples, std::size_t k, std::size_t n_samples,
+               double* draws, Control& control) {
+    std::fill_n(draws, k * n_samples, 0.0);
+    for (std::size_t i = 0; i < k; ++i) {
+        double* w = draws + i * n_samples;
+        for (std::size_t j = 0; j <= i; ++j) {
+            kernels::add_scaled(w, factor[i * k + j], samples + j * n_samples, n_samples);
+            control.check();
+        }
+    }
+}
+
 Samples::Samples(const Problem& problem, Control& control) : problem_(problem) {
     const std::size_t k = problem.n_models;
     const std::size_t n_samples = problem.n_samples;
@@ -28,14 +40,8 @@ SampleRows Samples::correlated(const double* factor, std::vector<double>& rows,
                                Control& control) const {
     const std::size_t k = problem_.n_models;
     const std::size_t n_samples = problem_.n_samples;
-    rows.assign(k * n_samples, 0.0);
-    for (std::size_t i = 0; i < k; ++i) {
-        double* w = rows.data() + i * n_samples;
-        for (std::size_t j = 0; j <= i; ++j) {
-            kernels::add_scaled(w, factor[i * k + j], problem_.samples + j * n_samples, n_samples);
-            control.check();
-        }
-    }
+    rows.resize(k * n_samples);
+    correlate(factor, problem_.samples, k, n_samples, rows.data(), control);
     return {rows.data(), n_samples, kernels::largest(rows.data(), k * n_samples)};
 }
 

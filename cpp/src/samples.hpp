@@ -20,10 +20,19 @@ struct SampleRows {
     const double* operator[](std::size_t model) const { return data + model * stride; }
 };
 
+// Writes the correlated draws w = L z of k models, with a lower factor L and draws z of shape
+// (k, n_samples).
+void correlate(const double* factor, const double* samples, std::size_t k, std::size_t n_samples,
+               double* draws, Control& control);
+
 class Samples {
 public:
     // Folds in a covariance that serves all queries.
     Samples(const Problem& problem, Control& control);
+
+    // Rows made before, which serve all queries until others are laid here.
+    explicit Samples(const Problem& problem) : problem_(problem) {}
+    void lay(const SampleRows& rows) { rows_ = rows; }
 
     // The rows for a query; those of a covariance of its own are made in `own`.
     SampleRows rows(std::size_t row, std::vector<double>& own, Control& control) const;

@@ -91,6 +91,10 @@ struct OwnedProblem {
         headrace::Problem asked = problem;
         asked.strategy = strategy;
         asked.search = search;
+        if (asked.strategy == "index") {  // which has neither
+            asked.max_models = headrace::kMaxModels;
+            asked.fixed_order = false;
+        }
         Answer answer{problem.n_queries, problem.n_models};
         headrace::batch_select(asked, answer.view(), {n_threads, {}});
         return answer;

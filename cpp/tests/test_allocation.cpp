@@ -74,6 +74,7 @@ void expect_none_after_warm_up(const OwnedProblem& owned, const char* strategy,
 }  // namespace
 
 int main() {
+    headrace::instruction_set();  // a choice that refuses one allocates the reason
     for (const bool grid : {false, true}) {
         OwnedProblem owned(6, 40, 12, 32, grid);
         for (const bool correlated : {false, true}) {

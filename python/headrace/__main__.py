@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from headrace._embed import print_folder
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit; with code 2 where click is missing."""
@@ -19,5 +21,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cli.main(arguments)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not print_folder(sys.argv[1:]):
     main()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from headrace._check import check_factor
+from headrace._compiled import Compiled
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._fit import Fit
 from headrace._forecasts import checked
@@ -17,6 +19,7 @@ from headrace._problem import Bools, Floats, Problem
 from headrace._remembered import Remembered
 from headrace._rollout_problem import Forecast
 from headrace._selection import Selection
+from headrace._state import Array, Kind
 from headrace._tuning import Point
 
 NO_MODELS: tuple[int, ...] = ()
@@ -36,6 +39,26 @@ class Candidates:
 
     order: Integers
     samples: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What decisions look ahead with, saved for readers that do not draw it themselves.
+
+    Attributes
+    ----------
+    samples : float64 array of shape (k, S)
+        Standardised draws of the models, in the order of a cascade.
+    """
+
+    samples: Floats
+
+    STATE: ClassVar[dict[str, Kind]] = {"samples": Array("f", ("k", "n_samples"))}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes by the names of the table."""
+        return {"k": self.samples.shape[0], "n_samples": self.samples.shape[1]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +87,7 @@ class Decider:
         self._place = np.argsort(fit.order).tolist()
         self._all = Candidates(fit.order, self.policy.samples(k))
         self._factors: Remembered[_Factor] = Remembered(2 * k * k)
+        self.compiled = Compiled()
         self.unseen = self.no_signals()
         """Signals of a query of which nothing has been seen; not to be written to."""
         if self.unseen is not None:
@@ -77,6 +101,12 @@ class Decider:
     def n_models(self) -> int:
         """Number of models, k."""
         return len(self.fit.models)
+
+    @property
+    def draws(self) -> Draws | None:
+        """What decisions look ahead with, if they do."""
+        samples = self._all.samples
+        return Draws(samples) if samples is not None and self.policy.lookahead > 0.0 else None
 
     def no_signals(self) -> Floats | None:
         """Return room for the signals of a query, shape (1, k, m)."""

@@ -8,11 +8,13 @@ import random
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from headrace._atomic_file import write_atomically
 from headrace._check import (
     as_array,
     check_flag,
@@ -21,7 +23,8 @@ from headrace._check import (
     check_not_negative,
     check_ran,
 )
-from headrace._decider import Decider
+from headrace._compiled_state import state_of
+from headrace._decider import Decider, Draws
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
 from headrace._evaluation import Evaluation, evaluate_rollouts
@@ -31,9 +34,8 @@ from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats
-from headrace._query_state import PlainState
 from headrace._rollout import Rollouts
-from headrace._router_file import read_router_file, unreadable, write_router_file
+from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
 from headrace._session import Pace, Session
 from headrace._state import Saved, put, put_parameter, take, take_parameter
@@ -43,7 +45,7 @@ from headrace._tuning import Mixture, Point, TargetError, meet, reach
 LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Factors on the uncertainty that are tried where the user gives none."""
 
-PARAMETERS, FIT = "router", "fit"
+PARAMETERS, FIT, POLICY = "router", "fit", "policy"
 """Where they are in a saved router."""
 
 T = TypeVar("T")
@@ -378,14 +380,7 @@ class Router:
         --------
         load_router : reads it.
         """
-        self._check_fitted()
-        saved = Saved()
-        for name, value in self.get_params(deep=False).items():
-            if name != "estimator":
-                put_parameter(saved, f"{PARAMETERS}.{name}", value)
-        fit, estimator = self._learned
-        put(saved, FIT, fit)
-        write_router_file(path, saved, estimator)
+        write_atomically(Path(path), self._content(self._decider()))
 
     def evaluate(
         self,
@@ -553,7 +548,15 @@ class Router:
         pace = None
         if deadline is not None or latency_weight:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
-        state = PlainState(decider, known, groups, check_integer("index", index, 0), dear)
+        state = state_of(
+            decider,
+            lambda: self._content(decider),
+            known,
+            groups,
+            check_integer("index", index, 0),
+            dear,
+            None if pace is None else pace.surcharge,
+        )
         return Session(decider, state, dearer=dear, pace=pace)
 
     async def arun(
@@ -656,6 +659,17 @@ class Router:
             self._made = made
         return made[1]
 
+    def _content(self, decider: Decider) -> bytes:
+        """Return the content of the file that the router is saved in."""
+        saved = Saved()
+        for name, value in self.get_params(deep=False).items():
+            if name != "estimator":
+                put_parameter(saved, f"{PARAMETERS}.{name}", value)
+        put(saved, FIT, decider.fit)
+        if decider.draws is not None:
+            put(saved, POLICY, decider.draws)
+        return router_file_content(saved, decider.estimator)
+
     def _chooses(self, policy: Policy) -> bool:
         return self.lookahead is None and policy.looks_ahead
 
@@ -720,9 +734,12 @@ def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None
         names = [name for name in Router(fitted).get_params(deep=False) if name != "estimator"]
         params = {name: take_parameter(saved, f"{PARAMETERS}.{name}") for name in names}
         fit = take(saved, FIT, Fit)
-        saved.refuse_rest()
         router = Router(fitted, **params)
         router._adopt(fit, fitted)
+        draws = router._decider().draws
+        if draws is not None:  # they are the same; who does not know how they are drawn reads them
+            take(saved, POLICY, Draws, draws.sizes)
+        saved.refuse_rest()
         router._probe()
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise unreadable(path, error) from None

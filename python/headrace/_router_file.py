@@ -12,7 +12,7 @@ from headrace._estimators.noisy import NoisyEstimator
 from headrace._estimators.precomputed import PrecomputedEstimator
 from headrace._estimators.protocol import Estimator, SavableEstimator
 from headrace._state import Saved, StateError, put, put_parameter, take, take_parameter
-from headrace._tensor_file import FileFormatError, read_tensor_file, write_tensor_file
+from headrace._tensor_file import FileFormatError, read_tensor_file, tensor_file_content
 
 ESTIMATORS: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -28,15 +28,15 @@ ESTIMATOR = "estimator"
 OWN = "own estimator"
 
 
-def write_router_file(path: str | PathLike[str], saved: Saved, estimator: Estimator) -> None:
-    """Write the state of a router with its fitted estimator."""
+def router_file_content(saved: Saved, estimator: Estimator) -> bytes:
+    """Return the content of a file with the state of a router and its fitted estimator."""
     put_estimator(saved, estimator)
     texts = {
         "kind": KIND,
         "format": str(FORMAT),
         "values": json.dumps(saved.values, allow_nan=False, sort_keys=True),
     }
-    write_tensor_file(path, saved.arrays, texts)
+    return tensor_file_content(saved.arrays, texts)
 
 
 def read_router_file(path: str | PathLike[str], own: Estimator | None) -> tuple[Saved, Estimator]:

@@ -40,6 +40,11 @@ def write_tensor_file(
     path: str | PathLike[str], tensors: Mapping[str, Tensor], texts: Mapping[str, str]
 ) -> None:
     """Write arrays and texts; the file is there as a whole, or as it was before."""
+    write_atomically(Path(path), tensor_file_content(tensors, texts))
+
+
+def tensor_file_content(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> bytes:
+    """Return the content of a file of arrays and texts."""
     names = {dtype: name for name, dtype in TYPES.items()}
     header: dict[str, Any] = {}
     parts: list[bytes] = []
@@ -60,7 +65,7 @@ def write_tensor_file(
     header[METADATA] = {**texts, CHECKSUM: f"{_checksum(texts, body):08x}"}
     head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     head += b" " * (-len(head) % 8)
-    write_atomically(Path(path), len(head).to_bytes(8, "little") + head + body)
+    return len(head).to_bytes(8, "little") + head + body
 
 
 def read_tensor_file(path: str | PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -8,6 +8,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "headrace/export.hpp"
 #include "headrace/instruction_sets.hpp"
 #include "headrace/problem.hpp"
 #include "headrace/selection.hpp"
@@ -15,7 +16,7 @@
 namespace headrace {
 
 // Thrown when the caller's poll asks to stop.
-class Interrupted : public std::runtime_error {
+class HEADRACE_API Interrupted : public std::runtime_error {
 public:
     Interrupted() : std::runtime_error("interrupted") {}
 };
@@ -31,6 +32,7 @@ struct Execution {
 // that are not what the problem's contract says, with their place; std::domain_error where an
 // enumeration would not end; and std::bad_alloc. After any of these the selection may be partly
 // written.
-void batch_select(const Problem& problem, const Selection& selection, const Execution& execution);
+HEADRACE_API void batch_select(const Problem& problem, const Selection& selection,
+                               const Execution& execution);
 
 }  // namespace headrace

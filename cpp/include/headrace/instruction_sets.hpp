@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "headrace/export.hpp"
+
 namespace headrace {
 
 struct InstructionSet {
@@ -15,12 +17,12 @@ struct InstructionSet {
 
 // Fastest first. The last is "baseline", what the compiler was told to assume of every CPU; it is
 // always available.
-std::vector<InstructionSet> instruction_sets();
+HEADRACE_API std::vector<InstructionSet> instruction_sets();
 
 // The name of the one in use: the fastest available, or the one that HEADRACE_ISA in the
 // environment names, if it is not empty. Chosen by the first call, here or in batch_select, for the
 // life of the process. Throws std::invalid_argument, and chooses nothing, for a name that is
 // unknown or not available.
-std::string_view instruction_set();
+HEADRACE_API std::string_view instruction_set();
 
 }  // namespace headrace

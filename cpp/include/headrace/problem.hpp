@@ -62,15 +62,17 @@ struct Problem {
     Rows<double> costs;               // (n, k), >= 0
     Rows<double> lambda;              // (n, 1), >= 0: quality for one unit of cost
     Rows<double> sigmas;              // (n, k) standard deviations >= 0; optional
-    Rows<double> factor;              // (n, k * k) lower Cholesky factors of covariances; optional
+    Rows<double> factor;              // (n, k * k) lower Cholesky factors of covariances; optional,
+                                      // not for index
     Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional
-    const double* samples = nullptr;  // (k, S) standardised draws, one row per model; null: none
+    const double* samples = nullptr;  // (k, S) standardised draws, one row per model; needed where
+                                      // a cascade or cascade routing has sigmas or a factor
     Reveals reveals;                  // for the index rule, in place of sigmas; optional
 
     std::string_view strategy = "cascade_routing";
     std::string_view search = "exact";
-    std::size_t max_models = kMaxModels;  // most models in a supermodel (max_depth), >= 1
-    bool fixed_order = false;             // only models after the last one run are candidates
+    std::size_t max_models = kMaxModels;  // most models in a supermodel, >= 1; not for index
+    bool fixed_order = false;  // only models after the last one run are candidates; not for index
     Ties ties = Ties::kCheapest;
 
     std::size_t node_limit = 0;  // of the exact search of one query; 0: none

@@ -25,7 +25,7 @@ struct Forecast {
     Reveals reveals;         // optional; nodes are the same in every forecast
 };
 
-class Forecaster {
+class HEADRACE_API Forecaster {
 public:
     Forecaster() = default;
     Forecaster(const Forecaster&) = delete;
@@ -73,7 +73,7 @@ struct Rollouts {
 
 // The rollouts do not depend on the execution. Throws as batch_select does, and what the forecaster
 // throws.
-Rollouts roll_out(const RolloutProblem& problem, Forecaster& forecaster,
-                  const Execution& execution);
+HEADRACE_API Rollouts roll_out(const RolloutProblem& problem, Forecaster& forecaster,
+                               const Execution& execution);
 
 }  // namespace headrace

@@ -28,6 +28,11 @@ def instruction_sets() -> dict[str, str | None]:
     return _core.instruction_sets()
 
 
+def router(content: bytes) -> _core.Router:
+    """Return a fitted router, from the content of its file."""
+    return _core.Router(content)
+
+
 def select(problem: Problem, n_threads: int) -> Selection:
     """Decide the batch on ``n_threads`` threads, without the interpreter's lock."""
     selection = Selection.unwritten(problem.n_queries, problem.n_models)

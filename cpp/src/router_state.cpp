@@ -1,0 +1,108 @@
+#include "router_state.hpp"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "cholesky.hpp"
+#include "kernels.hpp"
+#include "number_text.hpp"
+
+namespace headrace {
+
+namespace {
+
+constexpr std::size_t kMostFactBytes = std::size_t{64} << 20;
+
+void check_estimates(const char* what, const std::vector<double>& values, double low) {
+    if (kernels::within(values.data(), values.size(), low, kLargestMagnitude)) return;
+    std::size_t i = 0;
+    while (values[i] >= low && values[i] <= kLargestMagnitude) ++i;
+    const char* rule = !std::isfinite(values[i])                 ? "be finite"
+                       : std::abs(values[i]) > kLargestMagnitude ? "not exceed 1e+100 in magnitude"
+                                                                 : "not be negative";
+    throw std::invalid_argument(std::string("the estimator's ") + what + " must " + rule +
+                                ", got " + std::to_string(values[i]) + " for model " +
+                                std::to_string(i));
+}
+
+bool holds(const std::uint64_t* bits, std::size_t model) {
+    return (bits[model / 64] >> model % 64 & 1U) != 0;
+}
+
+}  // namespace
+
+RouterState::RouterState(std::unique_ptr<const Estimator> estimator, Policy policy)
+    : estimator_(std::move(estimator)), policy_(std::move(policy)), facts_(kMostFactBytes) {}
+
+std::unique_ptr<Workspace> RouterState::workspace(const std::uint64_t* ran,
+                                                  const std::uint64_t* out,
+                                                  std::size_t n_open) const {
+    const std::size_t k = policy_.models.size();
+    std::unique_ptr<Workspace> found = n_open == k ? workspaces_.take() : nullptr;
+    if (found == nullptr) {
+        found = std::make_unique<Workspace>(policy_, estimator_->reveals(), n_open);
+    }
+    found->ran.clear();
+    found->order.clear();
+    for (std::size_t i = 0; i < k; ++i) {
+        const bool has_run = holds(ran, i);
+        found->has_run[i] = has_run ? 1 : 0;
+        if (has_run) found->ran.push_back(i);
+        const std::size_t at = policy_.order[i];
+        if (!holds(out, at)) found->order.push_back(at);
+    }
+    return found;
+}
+
+void RouterState::give_back(std::unique_ptr<Workspace> workspace) const {
+    if (workspace->order.size() == policy_.models.size()) {
+        workspaces_.give_back(std::move(workspace));
+    }
+}
+
+const RunSetFacts* RouterState::estimate(const Known& known, RunSetCache::Key key,
+                                         Workspace& workspace) const {
+    const RunSetFacts* facts = nullptr;
+    if (estimator_->uncertainty() == Uncertainty::kCovariance) {
+        facts = &facts_.get(key, [&] { return make_facts(workspace); }, workspace.own);
+    }
+    estimator_->estimate(known, workspace.ran, facts == nullptr ? nullptr : &facts->conditioned,
+                         workspace.qualities.data(), workspace.costs.data(),
+                         workspace.deviations.data());
+    check_estimates("qualities", workspace.qualities, -kLargestMagnitude);
+    check_estimates("costs", workspace.costs, 0.0);
+    check_estimates("sigmas", workspace.deviations, 0.0);
+    return facts;
+}
+
+RunSetFacts RouterState::make_facts(const Workspace& workspace) const {
+    RunSetFacts facts;
+    facts.conditioned = estimator_->condition(workspace.ran);
+    if (policy_.ahead == Ahead::kCovariance) {
+        const std::size_t n = workspace.order.size();
+        const Matrix& by_column = facts.conditioned.covariance;
+        Matrix covariance(n, n);
+        for (std::size_t p = 0; p < n; ++p) {
+            for (std::size_t o = 0; o < n; ++o) {
+                covariance[p][o] = by_column[workspace.order[p]][workspace.order[o]];
+            }
+        }
+        Matrix factor = lower_cholesky(covariance);
+        for (double& entry : factor.values) entry *= policy_.lookahead;
+        const std::size_t each = policy_.n_samples;
+        std::vector<double> samples;
+        for (const std::size_t i : workspace.order) {
+            samples.insert(samples.end(), policy_.samples_of(i), policy_.samples_of(i) + each);
+        }
+        facts.draws.resize(n * each);
+        const std::function<bool()> never;
+        Control control(never);
+        correlate(factor.values.data(), samples.data(), n, each, facts.draws.data(), control);
+        facts.largest = kernels::largest(facts.draws.data(), facts.draws.size());
+    }
+    facts.conditioned.covariance = {};
+    return facts;
+}
+
+}  // namespace headrace

@@ -1,0 +1,119 @@
+// The memory and the deciders for one decision at a time of a fitted router.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "headrace/headrace.hpp"
+#include "policy.hpp"
+#include "query.hpp"
+#include "registry.hpp"
+#include "run_set_cache.hpp"
+#include "samples.hpp"
+
+namespace headrace {
+
+class Workspace {
+public:
+    // For the policy of a router, with so many models that are not out. Reveals are by column.
+    Workspace(const Policy& policy, const RevealTables* reveals, std::size_t n_open);
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
+
+    // Of the query at hand, by column: for the estimator to write, before decide() reads them.
+    std::vector<double> qualities, costs, deviations;
+
+    std::vector<std::size_t> ran;       // ascending
+    std::vector<std::uint8_t> has_run;  // a truth for each column
+    std::vector<std::size_t> order;     // of the models that are not out, by position
+    std::unique_ptr<RunSetFacts> own;   // facts that the cache has no room for
+
+    // Decides by a strategy that is no threshold cascade; a model must be left to run. `facts` are
+    // those of what has run, where the policy looks ahead by covariances. The supermodel of the
+    // selection is by position.
+    const Selection& decide(const RunSetFacts* facts, std::size_t group, bool dearer,
+                            const std::function<bool()>& poll);
+
+private:
+    void lay_out(bool dearer);
+    void lay_samples(const RunSetFacts* facts);
+    void lay_reveals(std::size_t group);
+
+    const Policy& policy_;
+    const RevealTables* reveals_;
+
+    Problem problem_;  // of one query; arrays by position
+    std::vector<double> q_, c_, s_;
+    std::unique_ptr<bool[]> ran_;
+    double lambda_ = 0.0;
+    std::vector<double> right_, wrong_;  // reveals of the group
+    std::int64_t reveal_group_ = 0;
+    std::size_t revealed_group_;  // that they are of
+
+    std::unique_ptr<bool[]> supermodel_;
+    std::int64_t next_model_ = 0;
+    std::int64_t nodes_ = 0;
+    std::array<double, 4> numbers_{};
+    bool optimal_ = false;
+    Selection selection_;
+
+    std::unique_ptr<Streamer> streamer_;  // one of the two
+    std::unique_ptr<Decider> decider_;
+    Samples samples_;
+    std::vector<double> draws_;  // of the models that are not out, where some are
+    double largest_sample_ = 0.0;
+    std::unique_ptr<Query> query_;
+    Decision decision_;
+};
+
+// Workspaces that wait for the next decision, found without a lock.
+class WorkspacePool {
+public:
+    WorkspacePool() = default;
+    WorkspacePool(const WorkspacePool&) = delete;
+    WorkspacePool& operator=(const WorkspacePool&) = delete;
+    ~WorkspacePool() {
+        for (auto& slot : slots_) delete slot.load();
+    }
+
+    std::unique_ptr<Workspace> take() {  // or null
+        for (std::size_t i = 0; i < kSlots; ++i) {
+            auto& slot = slots_[(start() + i) % kSlots];
+            if (slot.load(std::memory_order_relaxed) == nullptr) continue;
+            std::unique_ptr<Workspace> found(slot.exchange(nullptr, std::memory_order_acquire));
+            if (found != nullptr) return found;
+        }
+        return nullptr;
+    }
+
+    void give_back(std::unique_ptr<Workspace> workspace) {
+        for (std::size_t i = 0; i < kSlots; ++i) {
+            auto& slot = slots_[(start() + i) % kSlots];
+            Workspace* nothing = nullptr;
+            if (slot.compare_exchange_strong(nothing, workspace.get(), std::memory_order_release,
+                                             std::memory_order_relaxed)) {
+                workspace.release();
+                return;
+            }
+        }
+    }
+
+private:
+    static constexpr std::size_t kSlots = 64;
+
+    // Threads begin at slots of their own, so that they seldom meet.
+    static std::size_t start() {
+        static std::atomic<std::size_t> threads{0};
+        thread_local const std::size_t mine = threads.fetch_add(1);
+        return mine;
+    }
+
+    std::array<std::atomic<Workspace*>, kSlots> slots_{};
+};
+
+}  // namespace headrace

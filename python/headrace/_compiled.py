@@ -1,0 +1,43 @@
+"""A fitted router in compiled form, which decides for sessions without the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from headrace._backends import cpp, pick
+
+if TYPE_CHECKING:
+    from headrace import _core
+
+
+class Compiled:
+    """The compiled form of one fit, made when it is first asked for.
+
+    Copies of an owner start without it, because an owner may change before it uses them.
+    """
+
+    __slots__ = ("_router", "_tried")
+
+    def __init__(self) -> None:
+        self._router: _core.Router | None = None
+        self._tried = False
+
+    def router(self, content: Callable[[], bytes], backend: str | None) -> _core.Router | None:
+        """Return it, made of what a file of the fit holds.
+
+        None where another backend decides, or the compiled one cannot read the fit: then the
+        estimator is not one of the package, or depends on other libraries.
+        """
+        if pick(backend) is not cpp:
+            return None
+        if not self._tried:
+            try:
+                self._router = cpp.router(content())
+            except ValueError:
+                self._router = None
+            self._tried = True
+        return self._router
+
+    def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
+        return type(self), ()

@@ -1,0 +1,401 @@
+"""Compiled sessions decide as the router does: every estimator with every strategy."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import headrace as hr
+import numpy as np
+import pytest
+from headrace._compiled import Compiled
+from headrace._compiled_state import CompiledState
+from headrace._query_state import PlainState
+from headrace._tensor_file import read_tensor_file, write_tensor_file
+from test_estimators import simulated
+
+core = pytest.importorskip("headrace._core")
+
+K = 5
+STATES = 1000
+"""Compared for every estimator and strategy, at least."""
+CLOSE = 1e-9
+"""Tradeoffs that differ by less may be decided either way; and few may."""
+
+Maker = Callable[[hr.QueryLog], Any]
+ESTIMATORS: dict[str, tuple[Maker, dict[str, Any]]] = {
+    "gaussian": (lambda log: hr.GaussianEstimator(), {"d": 2}),
+    "gaussian groups": (
+        lambda log: hr.GaussianEstimator(own_features=np.arange(K)),
+        {"groups": 3, "own": True, "d": 1, "m": 2},
+    ),
+    "gaussian signals": (
+        lambda log: hr.GaussianEstimator(
+            own_features=np.arange(K), cost_features=np.arange(K)[::-1]
+        ),
+        {"own": True, "m": 3},
+    ),
+    "gaussian logistic": (
+        lambda log: hr.GaussianEstimator(calibration="logistic"),
+        {"groups": 3, "m": 2, "binary": True},
+    ),
+    "binary": (lambda log: hr.BinaryEstimator(n_classes=3), {"groups": 2, "binary": True}),
+    "binary own": (
+        lambda log: hr.BinaryEstimator(n_classes=2, own_features=np.arange(K)),
+        {"own": True, "d": 2, "binary": True},
+    ),
+    "binary logistic": (
+        lambda log: hr.BinaryEstimator(n_classes=1, signal_model="logistic"),
+        {"m": 2, "groups": 3, "binary": True},
+    ),
+    "precomputed": (
+        lambda log: hr.PrecomputedEstimator(
+            log.quality * 0.6, log.cost, sigmas=np.linspace(0.1, 0.4, K), post=log.quality
+        ),
+        {},
+    ),
+    "precomputed covariance": (
+        lambda log: hr.PrecomputedEstimator(
+            log.quality * 0.6, log.cost[0], covariance=0.04 * (np.eye(K) + 0.5), post=log.quality
+        ),
+        {},
+    ),
+    "precomputed certain": (
+        lambda log: hr.PrecomputedEstimator(log.quality * 0.6, log.cost, post=log.quality),
+        {},
+    ),
+}
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "cascade_routing": {},
+    "greedy": {"search": "greedy", "max_depth": 3},
+    "exhaustive": {"search": "exhaustive"},
+    "cascade": {"strategy": "cascade", "max_depth": 4},
+    "routing": {"strategy": "routing"},
+    "index": {"strategy": "index"},
+    "threshold_cascade": {"strategy": "threshold_cascade"},
+}
+
+
+def noisy(fuse: bool) -> tuple[hr.QueryLog, Any]:
+    log = simulated(150, K, 3)
+    return hr.add_noise(log, (0.8, 0.3, 0.1)), hr.NoisyEstimator(fuse=fuse)
+
+
+def router_of(kind: str, **options: Any) -> tuple[hr.Router, hr.QueryLog]:
+    if kind.startswith("noisy"):
+        log, estimator = noisy(kind == "noisy fused")
+    else:
+        make, shape = ESTIMATORS[kind]
+        log = simulated(150, K, 3, **{"binary": False, **shape})
+        estimator = make(log)
+    options = {"lookahead": 0.7, "n_samples": 32, "n_threads": 1, **options}
+    router = hr.Router(estimator, **options)
+    return router.fit(log, budget=float(log.cost.mean())), log
+
+
+def content_of(router: hr.Router) -> bytes:
+    return router._content(router._decider())
+
+
+class Comparison:
+    """Counts how often sessions and the router agree, and where they need not."""
+
+    def __init__(self, router: hr.Router, log: hr.QueryLog) -> None:
+        self.router, self.log = router, log
+        self.compiled = core.Router(content_of(router))
+        self.states = self.close = 0
+
+    def run(self, rows: np.ndarray[Any, Any], rng: np.random.Generator) -> None:
+        """Follow queries from their start to their end, all at once in the router."""
+        known = self.log.queries
+        k = self.log.n_models
+        n = len(rows)
+        dearer = rng.random(n) < 0.5
+        groups = None if known.groups is None else known.groups[rows].copy()
+        if groups is not None:
+            groups[rng.random(n) < 0.1] = 99  # that no fit has seen
+        # What queries are known by is made up, so that they are as many as wanted.
+        features = signals = None
+        if known.features is not None:
+            features = known.features[rows] + rng.normal(0.0, 0.05, known.features[rows].shape)
+        if known.signals is not None:
+            signals = known.signals[rows] + rng.normal(0.0, 0.05, known.signals[rows].shape)
+        queries = hr.Queries(rows, k, features, signals, groups)
+        sessions = [
+            self.compiled.start(
+                None if features is None else np.ascontiguousarray(features[i]),
+                None if groups is None else groups[i].item(),
+                bool(dearer[i]),
+                int(rows[i]),
+                None,
+            )
+            for i in range(n)
+        ]
+        ran = np.zeros((n, k), dtype=bool)
+        going = np.arange(n)
+        while len(going):
+            part = queries.rows(going)
+            selection = self.router.select(part, ran[going], dearer=dearer[going])
+            began = ran[going].any(axis=1)
+            answers = np.full(len(going), -1)
+            if began.any():
+                answers[began] = self.router.answer(part.rows(began), ran[going][began])
+            ahead = []
+            for at, i in enumerate(going):
+                next_model = sessions[i].next_model()
+                self.compare(selection, at, sessions[i], next_model)
+                if bool(np.atleast_1d(began)[at]):
+                    assert sessions[i].answer() == answers[at]
+                chosen = int(selection.next_model[at])
+                if chosen < 0 or next_model != chosen:
+                    continue
+                told = None if signals is None else np.ascontiguousarray(signals[i, chosen])
+                sessions[i].observe(chosen, told)
+                ran[i, chosen] = True
+                ahead.append(i)
+            going = np.array(ahead, dtype=np.int64)
+
+    def compare(self, selection: hr.Selection, at: int, session: Any, next_model: int) -> None:
+        self.states += 1
+        supermodel, tradeoff, quality, cost, bound, optimal, _ = session.choice()
+        if next_model != selection.next_model[at] or (supermodel != selection.supermodel[at]).any():
+            assert abs(tradeoff - selection.tradeoff[at]) < CLOSE
+            self.close += 1
+            return
+        for ours, theirs in (
+            (tradeoff, selection.tradeoff[at]),
+            (quality, selection.quality[at]),
+            (cost, selection.cost[at]),
+            (bound, selection.upper_bound[at]),
+        ):
+            assert ours == pytest.approx(theirs, rel=1e-7, abs=1e-9)
+        assert optimal == selection.optimal[at]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", [*ESTIMATORS, "noisy", "noisy fused"])
+def test_the_same_decisions(kind: str, strategy: str) -> None:
+    router, log = router_of(kind, **STRATEGIES[strategy])
+    comparison = Comparison(router, log)
+    rng = np.random.default_rng(5)
+    while comparison.states < STATES:
+        comparison.run(rng.integers(0, log.n_queries, 200), rng)
+    assert comparison.close < 1e-3 * comparison.states
+
+
+@pytest.mark.parametrize("k", [1, 2, 70])
+def test_few_and_many_models(k: int) -> None:
+    log = simulated(60, k, 2, d=1, binary=False)
+    router = hr.Router(hr.GaussianEstimator(), lambda_=0.01, lookahead=1.0).fit(log)
+    comparison = Comparison(router, log)
+    comparison.run(np.arange(60), np.random.default_rng(0))
+    assert comparison.close == 0
+
+
+def test_prices_by_step() -> None:
+    log = simulated(150, 4, 1)
+    router = hr.Router(hr.GaussianEstimator(), lambda_=0.02, lookahead=1.0).fit(log)
+    fit, estimator = router._learned
+    stepped = copy.replace(fit) if hasattr(copy, "replace") else copy.copy(fit)
+    object.__setattr__(stepped, "step_factors", np.array([1.0, 0.25, 4.0]))
+    router._adopt(stepped, estimator)
+    comparison = Comparison(router, log)
+    comparison.run(np.arange(150), np.random.default_rng(0))
+    assert comparison.close == 0
+
+
+# Sessions of a router
+
+
+def followed(router: hr.Router, log: hr.QueryLog, row: int, fail: int = -1, **options: Any) -> Any:
+    """Return what a session does, explained; the model at step ``fail`` fails."""
+    known = log.queries
+    run = router.start(
+        None if known.features is None else known.features[row],
+        group=None if known.groups is None else known.groups[row],
+        index=row,
+        **options,
+    )
+    seen = []
+    step = 0
+    while (i := run.next_index) >= 0:
+        seen.append((run.next_model, run.answer, run.explain().as_dict()))
+        if step == fail:
+            run.exclude(i, "it failed")
+        else:
+            run.observe(i, None if known.signals is None else known.signals[row, i])
+        step += 1
+    return [*seen, (run.answer, run.ran, run.excluded, run.explain().as_dict())], run
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("kind", ["gaussian groups", "binary", "noisy", "precomputed covariance"])
+def test_a_session_is_the_same_either_way(
+    kind: str, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, log = router_of(kind, **STRATEGIES[strategy])
+    rng = np.random.default_rng(0)
+    options: list[dict[str, Any]] = [{"dearer": False}, {"dearer": True}]
+    if strategy != "threshold_cascade":
+        seconds = rng.random(K)
+        options.append({"dearer": False, "latency_weight": 0.5, "seconds": seconds})
+    for row in range(8):
+        for fail in (-1, 0, 1):
+            for given in options:
+                compiled, run = followed(router, log, row, fail, **given)
+                assert isinstance(run._state, CompiledState)
+                with monkeypatch.context() as patch:
+                    patch.setattr(Compiled, "router", lambda *_: None)
+                    plain, run = followed(router, log, row, fail, **given)
+                assert isinstance(run._state, PlainState)
+                assert compiled == plain
+
+
+def test_models_that_would_be_late() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    run = router.start(
+        log.queries.features[0], dearer=False, deadline=10.0, seconds=[1.0, 1.0, 20.0, 1.0, 30.0]
+    )
+    assert isinstance(run._state, CompiledState)
+    assert log.queries.signals is not None
+    while (i := run.next_index) >= 0:
+        assert i not in (2, 4)
+        run.observe(i, log.queries.signals[0, i], latency=9.5)
+    assert len(run.ran) == 1  # no time for a second
+    assert run.answer == run.ran[0]
+
+
+def test_every_model_may_fail() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    run = router.start(log.queries.features[0])
+    for _ in range(K):
+        run.exclude(run.next_index)
+    assert (run.next_model, run.answer) == (None, None)
+
+
+def test_what_is_not_compiled() -> None:
+    router, log = router_of("gaussian", backend="reference")
+    assert log.queries.features is not None
+    assert isinstance(router.start(log.queries.features[0])._state, PlainState)
+
+    class Own:
+        def fit(self, log: hr.QueryLog) -> Own:
+            return self
+
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            n = len(queries)
+            return hr.Estimates(np.full((n, K), 0.5), np.ones((n, K)))
+
+    own = hr.Router(Own(), lambda_=0.1).fit(log)
+    assert isinstance(own.start(log.queries.features[0])._state, PlainState)
+    grouped, log = router_of("gaussian groups")
+    assert log.queries.features is not None
+    run = grouped.start(log.queries.features[0], group=b"bytes")
+    assert isinstance(run._state, PlainState)
+
+
+def test_labels_of_groups() -> None:
+    base = simulated(60, 3, groups=2)
+    for labels, unseen in (
+        (["\xe4", "b\U0001f600"] * 30, "\ud800"),
+        ([3, -1] * 30, 2),
+        ([0.5, 2.5] * 30, 3),
+        ([True, False] * 30, 7),
+    ):
+        log = hr.QueryLog(base.quality, base.cost, signals=base.queries.signals, groups=labels)
+        router = hr.Router(hr.GaussianEstimator(), lambda_=0.05).fit(log)
+        compiled = core.Router(content_of(router))
+        codes = []
+        for label in (labels[0], labels[1], unseen, None):
+            session = compiled.start(None, label, False, 0, None)
+            groups = None if label is None else np.array([label])
+            queries = hr.Queries(np.zeros(1, dtype=int), 3, None, log.queries.signals[:1], groups)  # type: ignore[index]
+            expected = router.estimator_.estimate(queries, [])
+            np.testing.assert_allclose(session.estimates()[0], expected.qualities[0], atol=1e-12)
+            codes.append(tuple(session.estimates()[0]))
+        assert codes[0] != codes[1]
+        assert codes[2] == codes[3]
+
+
+def test_copies_and_new_fits_start_afresh() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    features = log.queries.features[0]
+    run = router.start(features, dearer=False)
+    for copied in (copy.deepcopy(router), pickle.loads(pickle.dumps(router))):
+        other = copied.start(features, dearer=False)
+        assert isinstance(other._state, CompiledState)
+        assert other.next_model == run.next_model
+    before = router._decider()
+    router.strategy = "index"
+    assert router._decider() is not before
+    assert isinstance(router.start(features)._state, CompiledState)
+
+
+# The compiled router by itself
+
+
+def test_the_draws_are_in_the_file(tmp_path: Path) -> None:
+    from headrace._samples import standard_normal_samples
+
+    for kind, options, due in (
+        ("gaussian", {}, True),
+        ("noisy", {"strategy": "cascade"}, True),
+        ("gaussian", {"lookahead": 0.0}, False),
+        ("gaussian", {"strategy": "index"}, False),
+        ("gaussian", {"strategy": "threshold_cascade"}, False),
+    ):
+        router, _ = router_of(kind, seed=7, **options)
+        router.save(tmp_path / "a")
+        arrays, texts = read_tensor_file(tmp_path / "a")
+        assert ("policy.samples" in arrays) == due
+        if due:
+            np.testing.assert_array_equal(
+                arrays.pop("policy.samples"), standard_normal_samples(K, 32, 7)
+            )
+            write_tensor_file(tmp_path / "b", arrays, texts)
+            with pytest.raises(ValueError, match=r"there is no array 'policy\.samples'"):
+                hr.load_router(tmp_path / "b")
+            with pytest.raises(ValueError, match="the draws that it decides by are not there"):
+                core.Router((tmp_path / "b").read_bytes())
+
+
+def test_misuse_and_bad_files() -> None:
+    router, log = router_of("gaussian")
+    content = content_of(router)
+    compiled = core.Router(content)
+    assert compiled.models == list(log.models)
+    assert compiled.n_rows == 0
+    with pytest.raises(ValueError, match=r"'content' is not a saved router .* is cut"):
+        core.Router(content[:-1])
+    with pytest.raises(ValueError, match="features must be 2 numbers, got 3"):
+        compiled.start(np.zeros(3), None, False, 0, None)
+    with pytest.raises(ValueError, match="features must be finite, got nan at index 1"):
+        compiled.start(np.array([0.0, np.nan]), None, False, 0, None)
+    with pytest.raises(ValueError, match="surcharge must not be negative"):
+        compiled.start(np.zeros(2), None, False, 0, np.full(K, -1.0))
+    session = compiled.start(np.zeros(2), None, False, 0, None)
+    with pytest.raises(RuntimeError, match="no model has run"):
+        session.answer()
+    with pytest.raises(RuntimeError, match="nothing is decided yet"):
+        session.choice()
+    first = session.next_model()
+    with pytest.raises(RuntimeError, match="was not asked for"):
+        session.observe((first + 1) % K, np.zeros(1))
+    with pytest.raises(ValueError, match="signals must be 1 numbers, got 0"):
+        session.observe(first, None)
+    with pytest.raises(RuntimeError, match="there is no model 5 among 5"):
+        session.exclude(K)
+    session.observe(first, np.zeros(1))
+    with pytest.raises(RuntimeError, match="has been observed already"):
+        session.observe(first, np.zeros(1))
+    with pytest.raises(RuntimeError, match="has run, so it cannot be excluded"):
+        session.exclude(first)
+    own, log = router_of("precomputed")
+    with pytest.raises(ValueError, match="row 150 of its log, and there are estimates of 150 rows"):
+        core.Router(content_of(own)).start(None, None, False, 150, None)
