@@ -67,7 +67,8 @@ using namespace headrace::c;
 int headrace_router_load(const char* path, headrace_router** router) noexcept {
     return guarded([&] {
         required(path, "path");
-        required(router, "router") = new_router(headrace::Router::load(path));
+        headrace_router*& made = required(router, "router");
+        made = new_router(headrace::Router::load(path));
     });
 }
 

@@ -1,6 +1,5 @@
 #include "headrace/router.hpp"
 
-#include <cerrno>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -34,18 +33,14 @@ void probe(const std::shared_ptr<const Router>& router) {
 }
 
 std::vector<unsigned char> content_of(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    const auto refuse = [&] {
-        throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), path.string());
-    };
-    errno = 0;
-    if (!file) refuse();
-    const std::streamoff size = file.tellg();
-    if (size < 0) refuse();
-    std::vector<unsigned char> content(static_cast<std::size_t>(size));
-    file.seekg(0);
-    file.read(reinterpret_cast<char*>(content.data()), size);
-    if (!file) refuse();
+    std::vector<unsigned char> content(std::filesystem::file_size(path));
+    std::ifstream file(path, std::ios::binary);
+    file.read(reinterpret_cast<char*>(content.data()),
+              static_cast<std::streamsize>(content.size()));
+    if (!file) {
+        throw std::filesystem::filesystem_error("cannot be read", path,
+                                                std::make_error_code(std::errc::io_error));
+    }
     return content;
 }
 

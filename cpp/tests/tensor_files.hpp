@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <string>
@@ -50,6 +51,12 @@ public:
     void add(const std::string& name, const std::string& shape,
              const std::vector<std::uint8_t>& values) {
         put(name, "BOOL", shape, values.data(), values.size());
+    }
+
+    // Numbers of all arrays, as they lie in the file: but for those of one byte.
+    std::size_t n_numbers() const { return body_.size() / 8; }
+    void change(std::size_t at, double number) {
+        std::memcpy(body_.data() + 8 * at, &number, sizeof number);
     }
 
     Content content() const {

@@ -1,39 +1,11 @@
 // After the first queries of a batch nothing is allocated any more.
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
+#include "allocations.hpp"
 #include "check.hpp"
+#include "headrace/router.hpp"
 #include "problems.hpp"
-
-namespace {
-
-std::atomic<std::size_t> allocations{0};
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    allocations.fetch_add(1);
-    void* memory = std::malloc(size);
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
-void* operator new[](std::size_t size) {
-    return operator new(size);
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
+#include "session_files.hpp"
 
 namespace {
 
@@ -59,9 +31,9 @@ std::size_t allocations_of(const OwnedProblem& owned, std::size_t repeats, const
     Answer answer{n, k};
     const headrace::Selection selection = answer.view();
     const headrace::Execution execution;
-    const std::size_t before = allocations.load();
+    const std::size_t before = n_allocations();
     headrace::batch_select(problem, selection, execution);
-    return allocations.load() - before;
+    return n_allocations() - before;
 }
 
 void expect_none_after_warm_up(const OwnedProblem& owned, const char* strategy,
@@ -71,10 +43,46 @@ void expect_none_after_warm_up(const OwnedProblem& owned, const char* strategy,
     CHECK_EQUAL(allocations_of(owned, 3, strategy, search), once);
 }
 
+// Sessions that go all their way, one after the other in the same memory.
+void expect_none_in_sessions(RouterMaker maker) {
+    const auto router = headrace::Router::from_bytes(maker.content());
+    headrace::Session session(router);
+    const std::vector<double> numbers = maker.numbers(64, 0.0, 1.0);
+    std::size_t n_runs = 0;
+    const auto run = [&](std::size_t query) {
+        const std::span<const double> from(numbers.data() + query, 64 - query);
+        session.start({.features = from.first(router->n_features()),
+                       .dearer = query % 2 == 1,
+                       .row = static_cast<std::int64_t>(query % 2)});
+        for (std::int64_t i; (i = session.next_model()) != headrace::kStop; ++n_runs) {
+            session.observe(static_cast<std::size_t>(i), from.first(router->n_signals()));
+        }
+        CHECK(session.answer() < router->n_models());
+    };
+    for (std::size_t query = 0; query < 40; ++query) run(query);
+    const std::size_t before = n_allocations();
+    for (std::size_t query = 0; query < 40; ++query) run(query);
+    CHECK_EQUAL(n_allocations(), before);
+    CHECK(n_runs >= 80);
+}
+
 }  // namespace
 
 int main() {
     headrace::instruction_set();  // a choice that refuses one allocates the reason
+    for (const bool noisy : {false, true}) {
+        for (const char* strategy :
+             {"cascade_routing", "cascade", "index", "routing", "threshold_cascade"}) {
+            for (const char* search : {"exact", "greedy", "exhaustive"}) {
+                RouterMaker maker;
+                maker.k = 12;
+                maker.noisy = noisy;
+                maker.strategy = strategy;
+                maker.search = search;
+                expect_none_in_sessions(maker);
+            }
+        }
+    }
     for (const bool grid : {false, true}) {
         OwnedProblem owned(6, 40, 12, 32, grid);
         for (const bool correlated : {false, true}) {
