@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import headrace
+import headrace as hr
 import numpy as np
 import pytest
 from cases import PLANS, Floats
 from headrace import _embed
 from headrace._covariance import lower_cholesky
 from headrace._samples import standard_normal_samples
+from test_estimators import simulated
 
 TESTS = Path(__file__).resolve().parent
 README = TESTS.parent / "README.md"
 STRICT = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 N_CASES = 1000
+WEIGHT = 0.05
+"""Money for a second."""
 
 HEADER = np.dtype(
     [(name, "S16") for name in ("strategy", "search", "ties")]
@@ -33,6 +37,17 @@ HEADER = np.dtype(
     + [(f"{name}_rows", "i8") for name in ("costs", "lambda", "sigmas", "factor", "ran")]
 )
 """As ``struct header`` in ``tests/embedding/cases.h``."""
+
+SESSION_HEADER = np.dtype(
+    [(name, "i8") for name in ("k", "n_features", "n_signals", "row", "dearer", "group_kind")]
+    + [("integer_group", "i8"), ("real_group", "f8"), ("group", "S16"), ("surcharged", "i8")]
+)
+"""As ``struct session_header`` in ``tests/embedding/sessions.h``."""
+GROUP_KINDS: dict[type, tuple[int, str]] = {
+    str: (1, "group"),
+    int: (2, "integer_group"),
+    float: (3, "real_group"),
+}
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -191,6 +206,132 @@ def test_a_thousand_cases_are_decided_as_from_python(
         for name, values in given.items():
             np.testing.assert_array_equal(values, getattr(expected, name), err_msg=name)
     assert place == len(content)
+
+
+Sessions = list[dict[str, Any]]
+
+
+def make_router(kind: str) -> tuple[hr.Router, hr.QueryLog]:
+    """Return a fitted router; its log has what a query and an answer may be known by."""
+    log = simulated(160, 5, 3, m=2, d=2, groups=3, binary=kind == "binary")
+    options: dict[str, Any] = {"n_threads": 1, "n_samples": 32}
+    estimator: Any = hr.GaussianEstimator()
+    if kind == "index":
+        options["strategy"] = "index"
+        log = replace_groups(log, [0.25, 0.5, 1.5])
+    elif kind == "binary":
+        estimator = hr.BinaryEstimator(n_classes=2)
+        log = replace_groups(log, ["code", "maths", "other"])
+    elif kind == "rows":
+        log = simulated(160, 5, 3, binary=False)
+        options["strategy"] = "threshold_cascade"
+        estimator = hr.PrecomputedEstimator(0.6 * log.quality, log.cost, post=log.quality)
+    return hr.Router(estimator, **options).fit(log, budget=2.0 * float(log.cost.mean())), log
+
+
+def replace_groups(log: hr.QueryLog, labels: list[Any]) -> hr.QueryLog:
+    """Return the log with other labels of its groups."""
+    return hr.QueryLog(
+        log.quality,
+        log.cost,
+        features=log.queries.features,
+        signals=log.queries.signals,
+        groups=np.array(labels)[log.queries.groups],
+    )
+
+
+def random_sessions(log: hr.QueryLog, n: int, rng: np.random.Generator) -> Sessions:
+    """Return queries of the log, with models that fail, and time that counts as cost."""
+    known = log.queries
+    sessions = []
+    for _ in range(n):
+        row = int(rng.integers(len(known)))
+        fails = rng.random(log.n_models) < 0.2
+        fails[rng.integers(log.n_models)] = False
+        group = None if known.groups is None or rng.random() < 0.2 else known.groups[row].item()
+        sessions.append(
+            {
+                "row": row,
+                "features": None if known.features is None else known.features[row],
+                "signals": known.signals[row] if known.signals is not None else None,
+                "group": group,
+                "dearer": bool(rng.integers(2)),
+                "fails": fails,
+                "seconds": rng.uniform(size=log.n_models) if rng.random() < 0.3 else None,
+            }
+        )
+    return sessions
+
+
+def session_as_bytes(session: dict[str, Any]) -> bytes:
+    """Return a session as ``tests/embedding/sessions.h`` reads it."""
+    header = np.zeros((), SESSION_HEADER)
+    for name in ("row", "dearer"):
+        header[name] = session[name]
+    header["k"] = len(session["fails"])
+    header["n_features"] = 0 if session["features"] is None else len(session["features"])
+    header["n_signals"] = 0 if session["signals"] is None else session["signals"].shape[1]
+    header["surcharged"] = session["seconds"] is not None
+    if session["group"] is not None:
+        kind, name = GROUP_KINDS[type(session["group"])]
+        header["group_kind"] = kind
+        header[name] = session["group"].encode() if kind == 1 else session["group"]
+    surcharge = None if session["seconds"] is None else WEIGHT * session["seconds"]
+    arrays = [header, session["features"], surcharge, session["signals"], session["fails"]]
+    return b"".join(array.tobytes() for array in arrays if array is not None)
+
+
+def play(router: hr.Router, session: dict[str, Any]) -> tuple[list[int], int]:
+    """Return the models that run on a query, and the one whose answer is given."""
+    timed = session["seconds"] is not None
+    run = router.start(
+        session["features"],
+        group=session["group"],
+        index=session["row"],
+        dearer=session["dearer"],
+        latency_weight=WEIGHT if timed else 0.0,
+        seconds=session["seconds"],
+    )
+    path = []
+    while run.next_index >= 0:
+        model = run.next_index
+        if session["fails"][model]:
+            run.exclude(model)
+        else:
+            run.observe(model, None if session["signals"] is None else session["signals"][model])
+            path.append(model)
+    assert run.answer is not None
+    return path, router.models_.index(run.answer)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "index", "binary", "rows"])
+def test_a_thousand_sessions_go_as_from_python(kind: str, programs: Path, tmp_path: Path) -> None:
+    router, log = make_router(kind)
+    router.save(tmp_path / "router")
+    sessions = random_sessions(log, N_CASES // 4, np.random.default_rng(3))
+    if kind == "rows":  # a threshold cascade knows no costs
+        sessions = [{**session, "seconds": None} for session in sessions]
+    (tmp_path / "sessions").write_bytes(b"".join(map(session_as_bytes, sessions)))
+    written = {}
+    for program in ("sessions_c", "sessions_cpp"):
+        names = run(
+            programs / program, tmp_path / "router", tmp_path / "sessions", tmp_path / program
+        )
+        assert names.splitlines() == list(router.models_)
+        written[program] = (tmp_path / program).read_bytes()
+    assert written["sessions_c"] == written["sessions_cpp"]
+    k = log.n_models
+    layout: list[Any] = [("answer", "i8"), ("n_ran", "i8"), ("path", "i8", k), ("numbers", "f8", 4)]
+    layout += [("estimates", "f8", (3, k)), ("supermodel", "?", k)]
+    went = np.frombuffer(written["sessions_c"], np.dtype(layout))
+    assert len(went) == len(sessions)
+    lengths = set()
+    for session, given in zip(sessions, went, strict=True):
+        path = given["path"][: given["n_ran"]].tolist()
+        assert (path, given["answer"]) == play(router, session)
+        assert set(path) == set(np.flatnonzero(given["supermodel"]))
+        lengths.add(len(path))
+    assert len(lengths) > 1
 
 
 def test_faults_have_the_documented_codes_and_messages(programs: Path) -> None:

@@ -52,7 +52,10 @@ enum {
     HEADRACE_INVALID_ARGUMENT = 1, /* the message says which, what was due and what was given */
     HEADRACE_TOO_LARGE = 2,        /* search "exhaustive" would visit more than 2^20 supermodels */
     HEADRACE_OUT_OF_MEMORY = 3,
-    HEADRACE_INTERNAL = 4 /* a fault of the library */
+    HEADRACE_INTERNAL = 4,   /* a fault of the library */
+    HEADRACE_UNREADABLE = 5, /* no router can be made of a file; the message says why */
+    HEADRACE_IO = 6,         /* the system could not read a file */
+    HEADRACE_MISUSE = 7      /* a session was asked for what it does not offer now */
 };
 
 /* HEADRACE_ABI_VERSION of the library, and its version as "major.minor.patch". */
@@ -154,6 +157,118 @@ HEADRACE_C_API int headrace_select(const headrace_problem* problem,
  * for most. Make them once and keep them. Codes: INVALID_ARGUMENT, OUT_OF_MEMORY. */
 HEADRACE_C_API int headrace_samples(uint64_t seed, size_t n_models, size_t n_samples,
                                     double* samples) HEADRACE_NOEXCEPT;
+
+/* A router that was fitted and saved. Immutable: any number of threads use one at a time.
+ *
+ * Models are numbered in the order of the log that it was fitted on. */
+typedef struct headrace_router headrace_router;
+
+/* Reads a saved router; the path is as for fopen. The second does the same for the content of a
+ * file, which is not kept. On failure *router is as it was. Codes: INVALID_ARGUMENT, UNREADABLE,
+ * IO, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_router_load(const char* path,
+                                        headrace_router** router) HEADRACE_NOEXCEPT;
+HEADRACE_C_API int headrace_router_from_bytes(const void* content, size_t n_bytes,
+                                              headrace_router** router) HEADRACE_NOEXCEPT;
+
+/* Sessions of a router stay valid without it. NULL is valid and does nothing. */
+HEADRACE_C_API void headrace_router_free(headrace_router* router) HEADRACE_NOEXCEPT;
+
+/* The number of models k, of features of a query, and of signals of an answer; 0 for NULL. */
+HEADRACE_C_API size_t headrace_router_n_models(const headrace_router* router) HEADRACE_NOEXCEPT;
+HEADRACE_C_API size_t headrace_router_n_features(const headrace_router* router) HEADRACE_NOEXCEPT;
+HEADRACE_C_API size_t headrace_router_n_signals(const headrace_router* router) HEADRACE_NOEXCEPT;
+
+/* The name of a model, UTF-8, as long as the router lives; NULL where there is none. */
+HEADRACE_C_API const char* headrace_router_model(const headrace_router* router,
+                                                 size_t model) HEADRACE_NOEXCEPT;
+
+/* The share of queries that are to start with dearer = 0, so that the budget is spent exactly. */
+HEADRACE_C_API double headrace_router_gamma(const headrace_router* router) HEADRACE_NOEXCEPT;
+
+/* What is known of a query before any model runs. Set size and what is needed; all else is zero. */
+typedef struct headrace_query {
+    size_t size;                  /* sizeof(headrace_query) */
+    size_t n_features;            /* of the router */
+    const double* features;       /* (n_features), finite */
+    const char* group;            /* label of the query's group in UTF-8, */
+    const int64_t* integer_group; /* or a number; */
+    const double* real_group;     /* NULL: none. One of the three at the most. */
+    const double* surcharge; /* (k) added to the expected cost of each model, not negative, such
+                                as the price of its time; NULL: none */
+    int64_t row;             /* of the log, where the router's estimates are by row */
+    uint32_t dearer;         /* 1: the dearer of the two policies of a router; else 0 */
+    uint32_t reserved;       /* 0 */
+} headrace_query;
+
+/* One query from its start to its answer. Belongs to one thread at a time. It may be started again
+ * and again, and then allocates nothing once it is warm.
+ *
+ *     headrace_session_start(session, &query);
+ *     while (headrace_session_next(session, &model) == HEADRACE_OK && model >= 0) {
+ *         ... run the model; where it fails: headrace_session_exclude(session, model); else
+ *         headrace_session_observe(session, model, signals, n_signals);
+ *     }
+ *     headrace_session_answer(session, &model);
+ *
+ * After a call that failed the session and what it would have written are as they were. */
+typedef struct headrace_session headrace_session;
+
+/* Codes: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_new(const headrace_router* router,
+                                        headrace_session** session) HEADRACE_NOEXCEPT;
+
+/* NULL is valid and does nothing. */
+HEADRACE_C_API void headrace_session_free(headrace_session* session) HEADRACE_NOEXCEPT;
+
+/* Begins with a query, whatever was before. Codes: INVALID_ARGUMENT, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_start(headrace_session* session,
+                                          const headrace_query* query) HEADRACE_NOEXCEPT;
+
+/* Writes the model to run next; -1: stop. The same until something new is known. Codes: MISUSE
+ * before start; INVALID_ARGUMENT, TOO_LARGE, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_next(headrace_session* session,
+                                         int64_t* model) HEADRACE_NOEXCEPT;
+
+/* Tells what the model that is to run next was answered with: n_signals finite numbers. Codes:
+ * MISUSE for another model, INVALID_ARGUMENT for other signals, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_observe(headrace_session* session, int64_t model,
+                                            const double* signals,
+                                            size_t n_signals) HEADRACE_NOEXCEPT;
+
+/* Takes out a model that has not run, because it failed or is not to be used. Codes: MISUSE if it
+ * has run or is out already; INVALID_ARGUMENT, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_exclude(headrace_session* session,
+                                            int64_t model) HEADRACE_NOEXCEPT;
+
+/* Writes the model whose answer to give: the best of those that have run, at any time. Codes:
+ * MISUSE if none has; INVALID_ARGUMENT, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_answer(const headrace_session* session,
+                                           int64_t* model) HEADRACE_NOEXCEPT;
+
+/* Why the last decision is what it is; as in a selection, for one query. */
+typedef struct headrace_choice {
+    size_t size;        /* sizeof(headrace_choice), set by the caller; later fields are written */
+    int64_t next_model; /* -1: stop */
+    int64_t nodes;      /* that the exact search bounded; else 0 */
+    double tradeoff;
+    double quality; /* expected, of the best answer of the supermodel */
+    double cost;    /* still to be paid for it */
+    double upper_bound;
+    uint32_t optimal; /* 1: the choice is proven best; else 0 */
+    uint32_t reserved;
+} headrace_choice;
+
+/* Writes the last decision, and its supermodel (k), which may be NULL. Codes: MISUSE before
+ * headrace_session_next on what is known now; INVALID_ARGUMENT. */
+HEADRACE_C_API int headrace_session_choice(const headrace_session* session, headrace_choice* choice,
+                                           bool* supermodel) HEADRACE_NOEXCEPT;
+
+/* Writes what is expected now of each model, (k) each: its quality, its cost with the surcharge,
+ * and the standard deviation of the change of quality that its run will bring. Codes: MISUSE before
+ * start; INVALID_ARGUMENT, OUT_OF_MEMORY. */
+HEADRACE_C_API int headrace_session_estimates(const headrace_session* session, double* qualities,
+                                              double* costs, double* deviations) HEADRACE_NOEXCEPT;
 
 #ifdef __cplusplus
 }

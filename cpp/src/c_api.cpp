@@ -5,8 +5,10 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #include "headrace/headrace.hpp"
+#include "headrace/router.hpp"
 #include "headrace/standard_normal.hpp"
 #include "require.hpp"
 
@@ -27,6 +29,12 @@ int fail(int code, const char* message) noexcept {
 int fail_as_caught() noexcept {
     try {
         throw;
+    } catch (const RouterFileError& error) {
+        return fail(HEADRACE_UNREADABLE, error.what());
+    } catch (const std::system_error& error) {
+        return fail(HEADRACE_IO, error.what());
+    } catch (const SessionError& error) {
+        return fail(HEADRACE_MISUSE, error.what());
     } catch (const std::invalid_argument& error) {
         return fail(HEADRACE_INVALID_ARGUMENT, error.what());
     } catch (const std::domain_error& error) {

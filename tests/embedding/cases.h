@@ -2,12 +2,7 @@
 #ifndef CASES_H
 #define CASES_H
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#ifndef __cplusplus
-#include <stdbool.h>
-#endif
+#include "arrays.h"
 
 struct header {
     char strategy[16], search[16], ties[16];
@@ -27,23 +22,6 @@ struct answer_arrays {
     double *tradeoff, *quality, *cost, *upper_bound;
     bool *supermodel, *optimal;
 };
-
-/* Memory is left to the end of the program. */
-static void* room(int64_t count, size_t each) {
-    void* memory = calloc((size_t)count + 1, each);
-    if (memory == NULL) exit(3);
-    return memory;
-}
-
-static void* taken(FILE* file, int64_t count, size_t each) {
-    void* memory = room(count, each);
-    if (fread(memory, each, (size_t)count, file) != (size_t)count) exit(4);
-    return count == 0 ? NULL : memory;
-}
-
-static double* numbers(FILE* file, int64_t count) {
-    return (double*)taken(file, count, sizeof(double));
-}
 
 /* Whether there was a case. */
 static bool read_case(FILE* file, struct header* h, struct problem_arrays* p) {

@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headrace/export.hpp"
 #include "headrace/label.hpp"
 
 namespace headrace {
@@ -32,13 +33,13 @@ inline constexpr std::int64_t kStop = -1;
 
 // No router can be made of a file: it was cut or damaged, was saved by a newer version, or is none
 // of a router. The message names the file and the cause.
-class RouterFileError : public std::invalid_argument {
+class HEADRACE_API RouterFileError : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
 };
 
 // A session was asked for what it does not offer in the state it is in.
-class SessionError : public std::logic_error {
+class HEADRACE_API SessionError : public std::logic_error {
 public:
     using std::logic_error::logic_error;
 };
@@ -48,7 +49,7 @@ class Workspace;
 struct Known;
 struct RunSetFacts;
 
-class Router {
+class HEADRACE_API Router {
 public:
     // Throws RouterFileError; std::system_error if the file cannot be read.
     static std::shared_ptr<const Router> load(const std::filesystem::path& path);
@@ -115,7 +116,7 @@ struct Choice {
 // One query from its start to its answer. A decision allocates nothing once some have been taken
 // with the same router, unless a model is excluded. After an exception other than SessionError the
 // session is as it was before the call.
-class Session {
+class HEADRACE_API Session {
 public:
     explicit Session(std::shared_ptr<const Router> router);
 
