@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from headrace._backends import cpp, pick
 
 if TYPE_CHECKING:
-    from headrace import _core
+    import headrace._core as _core
 
 
 class Compiled:

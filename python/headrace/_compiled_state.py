@@ -14,7 +14,7 @@ from headrace._problem import Floats
 from headrace._query_state import PlainState, QueryState
 
 if TYPE_CHECKING:
-    from headrace import _core
+    import headrace._core as _core
 
 
 def state_of(
