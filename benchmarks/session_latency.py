@@ -49,7 +49,7 @@ def timed(
     assert features is not None
     assert signals is not None
     clock = time.perf_counter
-    seconds = []
+    seconds: list[float] = []
     row = 0
     while len(seconds) < n_decisions:
         run = router.start(features[row])

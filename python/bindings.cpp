@@ -311,7 +311,8 @@ py::tuple choice(const headrace::Session& session) {
 
 void bind_routers(py::module_& module) {
     using headrace::Session;
-    py::class_<SharedRouter>(module, "Router",
+    const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
+    py::class_<SharedRouter>(module, "Router", plain, py::is_final(),
                              "A fitted router; immutable, so that threads share it.")
         .def(py::init(&router_of), py::arg("content"))
         .def_property_readonly("models",
@@ -320,7 +321,8 @@ void bind_routers(py::module_& module) {
                                [](const SharedRouter& shared) { return shared.router->n_rows(); })
         .def("start", &start, py::arg("features").noconvert(), py::arg("group"), py::arg("dearer"),
              py::arg("row"), py::arg("surcharge").noconvert());
-    py::class_<Session>(module, "Session", "One query; of one thread at a time.")
+    py::class_<Session>(module, "Session", plain, py::is_final(),
+                        "One query; of one thread at a time.")
         .def("next_model", &next_model)
         .def("observe", &observe, py::arg("model"), py::arg("signals").noconvert())
         .def("exclude", &Session::exclude, py::arg("model"))

@@ -1,7 +1,7 @@
 """The compiled backend of headrace."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,7 @@ def roll_out(
     NDArray[np.int64],
 ]: ...
 
+@final
 class Router:
     def __init__(self, content: bytes) -> None: ...
     @property
@@ -75,7 +76,9 @@ class Router:
         surcharge: NDArray[np.float64] | None,
     ) -> Session: ...
 
-class Session:
+@final
+class Session:  # made by Router.start
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     def next_model(self) -> int: ...
     def observe(self, model: int, signals: NDArray[np.float64] | None) -> None: ...
     def exclude(self, model: int) -> None: ...
