@@ -71,12 +71,11 @@ class Forecasts:
         if len(rows) < len(queries):
             queries = queries.rows(rows)
         given = self.estimator.estimate(queries, models)
-        return in_order(given, self.order, len(rows))
+        return checked(given, len(rows), self.n_models).in_order(self.order)
 
 
-def in_order(given: Estimates, order: Integers, n_queries: int) -> Estimates:
-    """Check the shapes of an estimator's answer, and put its columns in an order."""
-    n, k = n_queries, len(order)
+def checked(given: Estimates, n: int, k: int) -> Estimates:
+    """Return an estimator's answer on ``n`` queries and ``k`` models, after a look at it."""
     if given.sigmas is not None and given.covariance is not None:
         raise ValueError("the estimator gave sigmas and a covariance, which exclude each other")
     for name, shapes in (
@@ -95,7 +94,7 @@ def in_order(given: Estimates, order: Integers, n_queries: int) -> Estimates:
     refuse_negative_values("the estimator's costs", given.costs)
     if given.sigmas is not None:
         refuse_negative_values("the estimator's sigmas", given.sigmas)
-    return given.in_order(order)
+    return given
 
 
 def _appended(first: Estimates, second: Estimates) -> Estimates:

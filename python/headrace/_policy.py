@@ -145,50 +145,59 @@ class Policy:
         sigmas = self.lookahead * estimates.deviations()
         return known(sigmas=np.ascontiguousarray(sigmas.reshape(-1, qualities.shape[1])))
 
+    @property
+    def takes_covariance(self) -> bool:
+        """Whether decisions look at more of a covariance than its diagonal."""
+        return self.looks_ahead and self.strategy != "index" and self.lookahead > 0.0
+
     def samples(self, n_models: int) -> Floats | None:
         """Return the standardised draws that decisions look ahead with, shape (k, S)."""
         if self.by_threshold or not STRATEGIES[self.strategy].uses_samples:
             return None
         return check_samples(None, self.n_samples, self.seed, n_models)
 
-    def decide(
-        self, estimates: Estimates, ran: Bools, prices: Floats, ties: str = "cheapest"
-    ) -> Selection:
-        """Decide ``n`` states, each at its own price; at least one model of each has not run."""
-        if self.by_threshold:
-            return self._compare(estimates, ran, prices)
-        known = self.forecast(estimates)
-        k = ran.shape[1]
+    def problem(
+        self, known: Forecast, ran: Bools, price: float, ties: str, samples: Floats | None
+    ) -> Problem:
+        """Return the problem of ``n`` states at a price; a threshold cascade has none.
+
+        ``samples`` are the rows of `samples` that belong to the columns.
+        """
         uncertain = known.sigmas is not None or known.factor is not None
-        problem = Problem(
+        return Problem(
             qualities=known.qualities,
             costs=known.costs,
-            lambda_=prices,
+            lambda_=np.array([price]),
             sigmas=known.sigmas,
             factor=known.factor,
-            ran=np.ascontiguousarray(ran),
-            samples=self.samples(k) if uncertain else None,
+            ran=ran,
+            samples=samples if uncertain else None,
             strategy=self.strategy,
             search=self.search,
-            max_models=self.most_models(k),
+            max_models=self.most_models(ran.shape[1]),
             fixed_order=False,
             ties=ties,
             node_limit=None,
             time_limit=None,
             reveals=known.reveals,
         )
-        return pick(self.backend).select(problem, check_threads(self.n_threads))
+
+    def solve(self, problem: Problem) -> Selection:
+        """Decide; at least one model of each state has not run."""
+        n_threads = 1 if problem.n_queries == 1 else check_threads(self.n_threads)
+        return pick(self.backend).select(problem, n_threads)
 
     def answer(self, qualities: Floats, ran: Sequence[int]) -> Integers:
         """Say whose answer is given once ``ran`` have run."""
         return best_answers(qualities, tuple(ran), self.by_threshold)
 
-    def _compare(self, estimates: Estimates, ran: Bools, thresholds: Floats) -> Selection:
+    def compare(self, qualities: Floats, ran: Bools, threshold: float) -> Selection:
+        """Decide ``n`` states of a threshold cascade."""
         n, k = ran.shape
         rows = np.arange(n)
         next_model = ran.sum(axis=1)
-        last = np.where(next_model > 0, estimates.qualities[rows, next_model - 1], -np.inf)
-        going = (next_model == 0) | (goes_on(last, thresholds) & (next_model < self.most_models(k)))
+        last = np.where(next_model > 0, qualities[rows, next_model - 1], -np.inf)
+        going = (next_model == 0) | (goes_on(last, threshold) & (next_model < self.most_models(k)))
         selection = Selection.empty(n, k)
         selection.supermodel[:] = ran
         selection.supermodel[rows[going], next_model[going]] = True

@@ -102,7 +102,7 @@ class Traces:
     estimates: Integers
 
 
-def goes_on(last: Floats, thresholds: Floats) -> NDArray[np.bool_]:
+def goes_on(last: Floats, thresholds: Floats | float) -> NDArray[np.bool_]:
     """Say whether a threshold cascade goes on after answers with these estimates."""
     below: NDArray[np.bool_] = last < thresholds
     return below

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+import math
+import random
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from os import PathLike
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from headrace._check import as_array, check_flag, check_floats, check_integer, check_not_negative
+from headrace._decider import Decider
+from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._evaluation import Evaluation, evaluate_rollouts
-from headrace._forecasts import Forecasts, in_order
+from headrace._fit import Fit
+from headrace._forecasts import Forecasts
+from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
-from headrace._options import TIES
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats
+from headrace._query_state import PlainState
 from headrace._rollout import Rollouts
 from headrace._router_file import read_router_file, unreadable, write_router_file
 from headrace._selection import Selection
-from headrace._state import (
-    Array,
-    Kind,
-    Part,
-    Saved,
-    StateError,
-    Texts,
-    Value,
-    put,
-    put_parameter,
-    take,
-    take_parameter,
-)
+from headrace._session import Pace, Session
+from headrace._state import Saved, put, put_parameter, take, take_parameter
 from headrace._step_prices import Aim, find_step_factors
 from headrace._tuning import Mixture, Point, TargetError, meet, reach
 
@@ -47,64 +41,6 @@ PARAMETERS, FIT = "router", "fit"
 """Where they are in a saved router."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """What a router has learned beside its estimator.
-
-    Attributes
-    ----------
-    mixture : Mixture
-        The two policies next to the target.
-    lookahead : float
-        Factor on the uncertainty.
-    step_factors : float64 array of shape (T,)
-        Factors on the price at each step.
-    order : int64 array of shape (k,)
-        The model at each position.
-    models : tuple of str
-    n_features, n_signals : int
-        Of the log.
-    """
-
-    mixture: Mixture
-    lookahead: float
-    step_factors: Floats
-    order: Integers
-    models: tuple[str, ...]
-    n_features: int
-    n_signals: int
-
-    STATE: ClassVar[dict[str, Kind]] = {
-        "mixture": Part((Mixture,)),
-        "lookahead": Value((float,)),
-        "step_factors": Array("f", ("t",)),
-        "order": Array("i", ("k",)),
-        "models": Texts(size="k"),
-        "n_features": Value((int,)),
-        "n_signals": Value((int,)),
-    }
-
-    def refuse_nonsense(self) -> None:
-        """Raise StateError if no router can have learned this."""
-        k = len(self.models)
-        points = (self.mixture.cheap, self.mixture.dear)
-        for rule, holds in (
-            ("there must be models", k > 0),
-            ("order must be a permutation", np.array_equal(np.sort(self.order), np.arange(k))),
-            ("gamma must be between 0 and 1", 0.0 <= self.mixture.gamma <= 1.0),
-            ("prices must be finite", all(np.isfinite(point.price) for point in points)),
-            ("ties must be known", all(point.ties in TIES for point in points)),
-            ("a step must have a factor", len(self.step_factors) > 0),
-            (
-                "factors must be finite, not negative",
-                bool((np.isfinite(self.step_factors) & (self.step_factors >= 0.0)).all()),
-            ),
-            ("numbers must not be negative", min(self.n_features, self.n_signals) >= 0),
-        ):
-            if not holds:
-                raise StateError(rule)
 
 
 class Router:
@@ -219,6 +155,7 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
+        self._made: tuple[tuple[Hashable, ...], Decider] | None = None
 
     @property
     def lambda_(self) -> float | None:
@@ -396,6 +333,7 @@ class Router:
                 models=log.models,
                 n_features=0 if features is None else features.shape[1],
                 n_signals=0 if signals is None else signals.shape[2],
+                seconds=ExpectedSeconds.learned(log),
             ),
             estimator,
         )
@@ -403,8 +341,7 @@ class Router:
 
     def _adopt(self, fit: Fit, estimator: Estimator) -> None:
         """Take over what was learned."""
-        self._fit = fit
-        self._mixture = fit.mixture
+        self._learned = fit, estimator  # at once: threads that decide see one fit or the other
         self.lambdas_ = (fit.mixture.cheap.price, fit.mixture.dear.price)
         self.gamma_ = fit.mixture.gamma
         self.lookahead_ = fit.lookahead
@@ -439,7 +376,7 @@ class Router:
         for name, value in self.get_params(deep=False).items():
             if name != "estimator":
                 put_parameter(saved, f"{PARAMETERS}.{name}", value)
-        put(saved, FIT, self._fit)
+        put(saved, FIT, self._learned[0])
         write_router_file(path, saved, self.estimator_)
 
     def evaluate(
@@ -465,7 +402,7 @@ class Router:
             Charged each time that the estimator is asked about a query, and that a decision is
             taken; in the unit of the costs.
         """
-        self._check_fitted()
+        decider = self._decider()
         if log.models != self.models_:
             raise ValueError(
                 f"the log must have the models {list(self.models_)}, got {list(log.models)}: see "
@@ -477,12 +414,11 @@ class Router:
             refuse_missing("latency", log, log.latency)
         if log.first_token_latency is not None:
             refuse_missing("first_token_latency", log, log.first_token_latency)
-        forecasts = Forecasts(self.estimator_, log.queries, self.order_)
-        policy = self._fitted_policy()
+        forecasts = Forecasts(decider.estimator, log.queries, decider.fit.order)
         return evaluate_rollouts(
             log,
-            self._mixture.roll_out(forecasts, policy),
-            sure_step=policy.sure_step(log.n_models),
+            decider.fit.mixture.roll_out(forecasts, decider.policy),
+            sure_step=decider.policy.sure_step(log.n_models),
             n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
             seed=check_integer("seed", seed, 0),
             estimate_cost=_number("estimate_cost", estimate_cost),
@@ -510,6 +446,7 @@ class Router:
             As of :func:`headrace.batch_select`; a query on which all models have run stops. Of a
             threshold cascade, ``quality`` and ``tradeoff`` are the last estimate.
         """
+        decider = self._decider()
         has_run = self._check_ran(queries, ran)
         n, k = has_run.shape
         dear = np.zeros(n, dtype=np.bool_)
@@ -520,24 +457,18 @@ class Router:
                     f"dearer must be bool of shape ({n},), got {given.dtype} of shape {given.shape}"
                 )
             dear = given.astype(np.bool_)
-        policy = self._fitted_policy()
         result = Selection.empty(n, k)
+        among = decider.candidates()
         for rows, models in _same_run(has_run):
-            estimates = self._estimates(queries.rows(rows), models)
+            estimates = decider.estimates(queries.rows(rows), models)
             if len(models) == k:
-                self._write_done(result, rows, estimates, policy)
+                _write_done(result, rows, decider.best(estimates.qualities, models), estimates)
                 continue
-            for point, half in (
-                (self._mixture.cheap, np.flatnonzero(~dear[rows])),
-                (self._mixture.dear, np.flatnonzero(dear[rows])),
-            ):
-                if not len(half):
-                    continue
-                positions = has_run[rows[half]][:, self.order_]
-                step = min(len(models), len(policy.step_factors) - 1)
-                prices = np.full(len(half), policy.prices(np.array([point.price]))[0, step])
-                chosen = policy.decide(estimates.rows(half), positions, prices, point.ties)
-                _write(result, rows[half], chosen, self.order_)
+            for which in (False, True):
+                half = np.flatnonzero(dear[rows] == which)
+                if len(half):
+                    chosen = decider.decide(estimates.rows(half), models, which, among)
+                    _write(result, rows[half], chosen, among.order)
         return result
 
     def answer(self, queries: Queries, ran: ArrayLike) -> Integers:
@@ -546,17 +477,144 @@ class Router:
         The one with the highest estimate, the cheapest by mean cost among equals; of a threshold
         cascade the last.
         """
+        decider = self._decider()
         has_run = self._check_ran(queries, ran)
         if not has_run.any(axis=1).all():
             row = int(np.flatnonzero(~has_run.any(axis=1))[0])
             raise ValueError(f"ran: no model has run in row {row}, so there is no answer to give")
-        policy = self._fitted_policy()
         answers = np.empty(len(has_run), dtype=np.int64)
         for rows, models in _same_run(has_run):
-            estimates = self._estimates(queries.rows(rows), models)
-            positions = np.flatnonzero(has_run[rows[0]][self.order_]).tolist()
-            answers[rows] = self.order_[policy.answer(estimates.qualities, positions)]
+            estimates = decider.estimates(queries.rows(rows), models)
+            answers[rows] = decider.best(estimates.qualities, models)
         return answers
+
+    def start(
+        self,
+        features: ArrayLike | None = None,
+        *,
+        group: Any = None,
+        index: int = 0,
+        dearer: bool | None = None,
+        seed: int | None = None,
+        deadline: float | None = None,
+        latency_weight: float = 0.0,
+        seconds: ArrayLike | None = None,
+    ) -> Session:
+        """Begin a session: one query, whose models run one at a time.
+
+        Parameters
+        ----------
+        features : array-like of shape (d,)
+            What is known of the query before any model runs, as in the log; left out if the log has
+            no features.
+        group : label, optional
+            The group of the query; without one it counts as unseen.
+        index : int
+            Row of the query for an estimator that goes by it, such as `PrecomputedEstimator`.
+        dearer : bool, optional
+            Which of the two policies decides. By default the dearer one does with probability
+            ``1 - gamma_``, drawn once, so that the budget is spent exactly.
+        seed : int, optional
+            Of that draw; not negative. By default sessions differ.
+        deadline : float, optional
+            Seconds from now until the answer is due. Models expected to take longer than what is
+            left are no candidates.
+        latency_weight : float
+            Money that one second is worth: it is added to the expected cost of a model for each of
+            its expected seconds, and the price lambda applies to the sum.
+        seconds : array-like of shape (k,), optional
+            Expected seconds of each model. By default those learned from the log's latency.
+
+        Returns
+        -------
+        Session
+            See there for an example.
+
+        Raises
+        ------
+        ValueError
+            Features of another shape than those of the log, a deadline or weight without expected
+            seconds, or a weight for a threshold cascade, which knows no costs.
+        """
+        decider = self._decider()
+        known = _known_features(features, decider.fit.n_features)
+        groups = None if group is None else np.array([group])
+        dear = _drawn(decider.fit.mixture.gamma, seed) if dearer is None else dearer
+        dear = check_flag("dearer", dear)
+        pace = None
+        if deadline is not None or latency_weight:
+            pace = _pace(decider, groups, deadline, latency_weight, seconds)
+        state = PlainState(decider, known, groups, check_integer("index", index, 0), dear)
+        return Session(decider, state, dearer=dear, pace=pace)
+
+    async def arun(
+        self,
+        features: ArrayLike | None,
+        call: Call,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        **options: Any,
+    ) -> Run:
+        """Answer one query on an event loop: call models until the session stops.
+
+        A model whose call raises, is late, or returns what is no answer is excluded, and what to do
+        next is decided anew among the others. Cancelling the driver cancels the call in flight.
+
+        Parameters
+        ----------
+        features : array-like of shape (d,), or None
+            As of `start`.
+        call : coroutine function
+            From the name of a model to an :class:`headrace.Answer`, or a tuple ``(answer, signal)``
+            or ``(answer, signal, cost)``.
+        timeout : float, optional
+            Seconds that one call may take.
+        deadline : float, optional
+            Seconds that all of it may take: as of `start`, and a call in flight is given up then.
+        **options
+            Others of `start`: ``group``, ``index``, ``dearer``, ``seed``, ``latency_weight`` and
+            ``seconds``.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        AllModelsFailed
+            No model gave an answer; with the reasons.
+        TypeError
+            `call` is no coroutine function.
+
+        Notes
+        -----
+        Estimates and decisions are computed on the event loop itself: they take less time than it
+        would to hand them to a thread. What the decisions have cost in time counts for a deadline.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> import headrace as hr
+        >>> log = hr.QueryLog(
+        ...     [[0.0, 1.0], [1.0, 1.0]] * 20, [0.1, 2.0], models=["small", "large"],
+        ...     signals=[[0.2, 0.9], [0.8, 0.9]] * 20,
+        ... )
+        >>> router = hr.Router(hr.GaussianEstimator(), lambda_=0.2).fit(log)
+        >>> async def call(model):
+        ...     if model == "small":
+        ...         raise ConnectionError("no route to host")
+        ...     return hr.Answer("forty-two", signal=0.9, cost=2.0)
+        >>> run = asyncio.run(router.arun(None, call))
+        >>> run.answer, run.model, run.cost
+        ('forty-two', 'large', 2.0)
+        >>> run.failures
+        {'small': 'ConnectionError: no route to host'}
+        """
+        if timeout is not None:
+            timeout = _number("timeout", timeout)
+        session = self.start(features, deadline=deadline, **options)
+        return await drive(session, call, timeout=timeout, deadline=deadline)
 
     def policy(self, lookahead: float) -> Policy:
         """Return what decides, with a factor on the uncertainty; faulty options raise."""
@@ -571,33 +629,47 @@ class Router:
             backend=self.backend,
         )
 
-    def _fitted_policy(self) -> Policy:
-        return self.policy(self.lookahead_).with_step_factors(self.step_factors_)
+    def _decider(self) -> Decider:
+        """Return what decides; made once for a fit and the parameters as they are."""
+        self._check_fitted()
+        learned, made = self._learned, self._made
+        options = (
+            self.strategy,
+            self.search,
+            self.max_depth,
+            self.n_samples,
+            self.seed,
+            self.n_threads,
+            self.backend,
+        )
+        if made is None or made[0] != options or not made[1].is_of(*learned):
+            made = options, Decider(*learned, self.policy(learned[0].lookahead))
+            self._made = made
+        return made[1]
 
     def _chooses(self, policy: Policy) -> bool:
         return self.lookahead is None and policy.looks_ahead
 
     def _probe(self) -> None:
         """Ask the estimator what it makes of a query, before a model runs and after them all."""
-        k = len(self.models_)
+        decider = self._decider()
+        k, fit = decider.n_models, decider.fit
         queries = Queries(
             index=np.zeros(1, dtype=np.int64),
             n_models=k,
-            features=np.zeros((1, self.n_features_in_)) if self.n_features_in_ else None,
-            signals=np.zeros((1, k, self._fit.n_signals)) if self._fit.n_signals else None,
+            features=np.zeros((1, fit.n_features)) if fit.n_features else None,
+            signals=np.zeros((1, k, fit.n_signals)) if fit.n_signals else None,
             groups=None,
         )
-        self._fitted_policy()
         with np.errstate(all="ignore"):  # what comes of it is looked at
             for ran in ([], list(range(k))):
-                self._estimates(queries, ran)
+                decider.estimates(queries, ran)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "lambdas_"):
             raise ValueError("this router is not fitted yet: call fit(log, budget=...) first")
 
     def _check_ran(self, queries: Queries, ran: ArrayLike) -> Bools:
-        self._check_fitted()
         array = as_array("ran", ran)
         shape = (len(queries), len(self.models_))
         if array.dtype != np.bool_:
@@ -605,20 +677,6 @@ class Router:
         if array.shape != shape:
             raise ValueError(f"ran must have shape (n, k) = {shape}, got {array.shape}")
         return array.astype(np.bool_, copy=False)
-
-    def _estimates(self, queries: Queries, models: list[int]) -> Estimates:
-        return in_order(self.estimator_.estimate(queries, models), self.order_, len(queries))
-
-    def _write_done(
-        self, result: Selection, rows: Integers, estimates: Estimates, policy: Policy
-    ) -> None:
-        """Write that all models have run."""
-        everything = range(len(self.order_))
-        answers = policy.answer(estimates.qualities, everything)
-        best = estimates.qualities[np.arange(len(rows)), answers]
-        result.supermodel[rows] = True
-        result.quality[rows] = result.tradeoff[rows] = result.upper_bound[rows] = best
-        result.optimal[rows] = True
 
 
 def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None) -> Router:
@@ -711,8 +769,54 @@ def is_uncertain(forecasts: Forecasts) -> bool:
     return bool(np.any(first.deviations() > 0.0))
 
 
+def _known_features(features: ArrayLike | None, d: int) -> Floats | None:
+    """Return the features of one query, shape (1, d)."""
+    if not d and features is None:
+        return None
+    if not d or features is None:
+        raise ValueError(
+            f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
+            f"{'none' if features is None else 'some, and that has none'}"
+        )
+    return check_floats("features", features, {"(d,)": (d,)}).reshape(1, d)
+
+
+def _drawn(gamma: float, seed: int | None) -> bool:
+    """Draw whether a query takes the dearer policy."""
+    if seed is None:
+        return random.random() >= gamma
+    return random.Random(check_integer("seed", seed, 0)).random() >= gamma
+
+
+def _pace(
+    decider: Decider,
+    groups: NDArray[np.generic] | None,
+    deadline: float | None,
+    latency_weight: float,
+    seconds: ArrayLike | None,
+) -> Pace:
+    """Return what time is worth."""
+    weight = _number("latency_weight", latency_weight)
+    if weight and decider.policy.by_threshold:
+        raise ValueError("latency_weight is an expected cost, which a threshold cascade ignores")
+    if seconds is not None:
+        expected = check_floats("seconds", seconds, {"(k,)": (decider.n_models,)})
+        check_not_negative("seconds", expected)
+    elif decider.fit.seconds is not None:
+        expected = decider.fit.seconds.of(groups)
+    else:
+        raise ValueError(
+            "a deadline or latency_weight needs the expected seconds of each model: give seconds, "
+            "or fit on a log with the latency of every model"
+        )
+    return Pace(expected, weight, math.inf if deadline is None else _number("deadline", deadline))
+
+
 def _same_run(ran: Bools) -> Iterable[tuple[Integers, list[int]]]:
     """Yield the rows on which the same models have run, and the models."""
+    if len(ran) == 1:
+        yield np.zeros(1, dtype=np.int64), np.flatnonzero(ran[0]).tolist()
+        return
     sets, inverse = np.unique(ran, axis=0, return_inverse=True)
     for i, has_run in enumerate(sets):
         yield np.flatnonzero(inverse.reshape(-1) == i), np.flatnonzero(has_run).tolist()
@@ -725,3 +829,11 @@ def _write(result: Selection, rows: Integers, chosen: Selection, order: Integers
     result.supermodel[np.ix_(rows, order)] = chosen.supermodel
     for field in ("tradeoff", "quality", "cost", "upper_bound", "optimal", "nodes"):
         getattr(result, field)[rows] = getattr(chosen, field)
+
+
+def _write_done(result: Selection, rows: Integers, answers: Integers, estimates: Estimates) -> None:
+    """Write that all models have run."""
+    best = estimates.qualities[np.arange(len(rows)), answers]
+    result.supermodel[rows] = True
+    result.quality[rows] = result.tradeoff[rows] = result.upper_bound[rows] = best
+    result.optimal[rows] = True

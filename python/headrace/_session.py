@@ -1,0 +1,314 @@
+"""A session: one query on its way through the models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from headrace._check import check_floats, check_integer, check_not_negative
+from headrace._decider import Decider
+from headrace._explanation import Explanation, explain
+from headrace._problem import Floats
+from headrace._query_state import QueryState
+
+STOP = -1
+EXCLUDED = "excluded"
+
+
+class SessionError(ValueError):
+    """What a session was told does not fit what it asked for, or is no number that it can use."""
+
+
+class Pace:
+    """What time is worth to a session.
+
+    Parameters
+    ----------
+    seconds : float64 array of shape (k,)
+        Expected of each model.
+    weight : float
+        Money for a second.
+    deadline : float
+        Seconds from now until the answer is due; infinite where there is none.
+    """
+
+    __slots__ = ("_deadline", "_seconds", "_started", "surcharge")
+
+    def __init__(self, seconds: Floats, weight: float, deadline: float) -> None:
+        self._seconds = seconds
+        self._deadline = deadline
+        self._started = time.monotonic()
+        self.surcharge = weight * seconds if weight else None
+
+    def too_slow(self, told: float) -> dict[int, str]:
+        """Return the models that would miss the deadline, and why; ``told`` seconds have passed."""
+        left = self._deadline - max(told, time.monotonic() - self._started)
+        return {
+            model: f"expected to take {self._seconds[model]:.3g} s, and {max(left, 0.0):.3g} s left"
+            for model in np.flatnonzero(self._seconds > left).tolist()
+        }
+
+
+class Session:
+    """One query on its way: which model runs next, and whose answer to give in the end.
+
+    Made by :meth:`headrace.Router.start`. A session keeps the fit that it began with, whatever
+    becomes of the router. It belongs to one query: threads may share a router, not a session.
+
+    A decision is taken when it is first asked for after a change, and stays until the next one.
+
+    Attributes
+    ----------
+    next_model : str or None
+        Name of the model to run next; None says stop and give `answer`.
+    next_index : int
+        Its column in the router's ``models_``; -1 says stop.
+    answer : str or None
+        Name of the model whose answer to give: the best so far, so that one may stop at any time.
+        None if no model has run.
+    ran : tuple of str
+        Models that have run, in turn.
+    excluded : dict of str to str
+        Models that are no candidates, and why.
+    cost : float
+        Money spent, as told to `observe`.
+    seconds : float
+        Time spent, as told to `observe`.
+    dearer : bool
+        Whether the session takes the dearer of the router's two policies.
+
+    Examples
+    --------
+    >>> import headrace as hr
+    >>> log = hr.QueryLog(
+    ...     [[0.0, 1.0], [1.0, 1.0]] * 20, [0.1, 2.0], models=["small", "large"],
+    ...     signals=[[0.2, 0.9], [0.8, 0.9]] * 20,
+    ... )
+    >>> router = hr.Router(hr.GaussianEstimator(), lambda_=0.2).fit(log)
+    >>> run = router.start()
+    >>> run.next_model
+    'small'
+    >>> run.observe("small", 0.2, cost=0.1)  # a poor answer
+    >>> run.next_model
+    'large'
+    >>> run.observe("large", 0.9, cost=2.0)
+    >>> run.next_model is None, run.answer, run.cost
+    (True, 'large', 2.1)
+    >>> print(str(run.explain()).splitlines()[0])
+    stops with the answer of 'large', estimated at 1: no other model is left
+    """
+
+    __slots__ = (
+        "_barred",
+        "_cost",
+        "_decider",
+        "_excluded",
+        "_next",
+        "_pace",
+        "_seconds",
+        "_state",
+        "dearer",
+    )
+
+    def __init__(
+        self, decider: Decider, state: QueryState, *, dearer: bool, pace: Pace | None
+    ) -> None:
+        self.dearer = dearer
+        self._decider = decider
+        self._state = state
+        self._pace = pace
+        self._cost = 0.0
+        self._seconds = 0.0
+        self._next: int | None = None
+        self._excluded: dict[int, str] | None = None
+        self._barred: dict[int, str] | None = None  # at the last decision
+
+    @property
+    def next_model(self) -> str | None:
+        """Name of the model to run next; None says stop and give `answer`."""
+        return self._name(self.next_index)
+
+    @property
+    def next_index(self) -> int:
+        """Column of the model to run next in the router's ``models_``; -1 says stop."""
+        if self._next is None:
+            barred, surcharge = self._excluded, None
+            if self._pace is not None:
+                late = self._pace.too_slow(self._seconds)
+                barred = {i: why for i, why in late.items() if i not in self._state.ran}
+                barred.update(self._excluded or {})
+                surcharge = self._pace.surcharge
+            self._next = self._state.decide(barred or (), surcharge)
+            self._barred = barred
+        return self._next
+
+    @property
+    def answer(self) -> str | None:
+        """Name of the model whose answer to give: the best so far; None if no model has run."""
+        return self._name(self._state.best())
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """Names of the models that have run, in turn."""
+        return self._names(self._state.ran)
+
+    @property
+    def excluded(self) -> dict[str, str]:
+        """Models that are no candidates, and why."""
+        return self._reasons({**(self._barred or {}), **(self._excluded or {})})
+
+    @property
+    def cost(self) -> float:
+        """Money spent, as told to `observe`."""
+        return self._cost
+
+    @property
+    def seconds(self) -> float:
+        """Time spent, as told to `observe`."""
+        return self._seconds
+
+    def observe(
+        self,
+        model: str | int,
+        signal: ArrayLike | None = None,
+        *,
+        cost: float | None = None,
+        latency: float | None = None,
+    ) -> None:
+        """Tell that a model has run, and what is known of its answer.
+
+        Parameters
+        ----------
+        model : str or int
+            The one that `next_model` asked for; its name or column.
+        signal : float, or array-like of shape (m,)
+            As in the log that the router was fitted on; left out if that has none.
+        cost : float, optional
+            What the run cost; counts in `cost` alone.
+        latency : float, optional
+            Seconds that the run took. A deadline counts them if the clock shows less, as it does
+            when a log is replayed.
+
+        Raises
+        ------
+        SessionError
+            A model that has been observed already or was not asked for, an unknown one, a session
+            that is finished, a signal of a wrong shape or with NaN in it, or a negative cost. The
+            session stays as it was.
+        """
+        column = self._column(model)
+        self._refuse_unasked(column)
+        seen = self._signal(column, signal)
+        spent = self._amount("cost", cost)
+        passed = self._amount("latency", latency)
+        self._state.observe(column, seen)
+        self._cost += spent
+        self._seconds += passed
+        self._next = None
+
+    def exclude(self, model: str | int, reason: str = EXCLUDED) -> None:
+        """Take a model that fails out of the candidates, and decide anew.
+
+        Parameters
+        ----------
+        model : str or int
+            One that has not run; its name or column.
+        reason : str
+            For `excluded` and `explain`.
+
+        Raises
+        ------
+        SessionError
+            A model that has run or is excluded already, an unknown one, or a session that is
+            finished.
+        """
+        column = self._column(model)
+        name = self._decider.fit.models[column]
+        if column in self._state.ran:
+            raise SessionError(f"{name!r} has run, so it cannot be excluded")
+        if self._excluded is not None and column in self._excluded:
+            raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
+        if self._next == STOP:
+            self._refuse_finished()
+        self._excluded = {**(self._excluded or {}), column: reason}
+        self._next = None
+
+    def explain(self) -> Explanation:
+        """Say what was decided, and why: the estimates are asked for once more."""
+        next_index = self.next_index
+        return explain(
+            self._decider,
+            self._state.queries(),
+            self._state.ran,
+            next_index,
+            dearer=self.dearer,
+            barred=self._barred or {},
+            surcharge=None if self._pace is None else self._pace.surcharge,
+        )
+
+    def __repr__(self) -> str:
+        ran = ", ".join(self.ran) or "nothing"
+        return f"<Session: {ran} has run, {len(self._excluded or ())} excluded>"
+
+    def _name(self, column: int) -> str | None:
+        return self._decider.fit.models[column] if column >= 0 else None
+
+    def _names(self, columns: Iterable[int]) -> tuple[str, ...]:
+        return tuple(self._decider.fit.models[column] for column in columns)
+
+    def _reasons(self, barred: Mapping[int, str] | None) -> dict[str, str]:
+        return {self._decider.fit.models[column]: why for column, why in (barred or {}).items()}
+
+    def _column(self, model: str | int) -> int:
+        column = self._decider.columns.get(model) if isinstance(model, str) else None
+        if column is not None:
+            return column
+        models = self._decider.fit.models
+        if not isinstance(model, str):
+            column = check_integer("model", model, 0)
+            if column < len(models):
+                return column
+        raise SessionError(f"unknown model {model!r}: the router has {list(models)}")
+
+    def _refuse_finished(self) -> None:
+        if self.next_index == STOP:
+            raise SessionError(
+                f"this session is finished, with the answer of {self.answer!r}: start another"
+            )
+
+    def _refuse_unasked(self, column: int) -> None:
+        if column == self.next_index:
+            return
+        name = self._decider.fit.models[column]
+        if column in self._state.ran:
+            raise SessionError(f"{name!r} has been observed already")
+        self._refuse_finished()
+        raise SessionError(f"{name!r} was not asked for: next_model is {self.next_model!r}")
+
+    def _signal(self, column: int, signal: ArrayLike | None) -> Floats | None:
+        n_signals = self._decider.fit.n_signals
+        name = f"signal of {self._decider.fit.models[column]!r}"
+        if not n_signals:
+            if signal is None:
+                return None
+            raise SessionError(f"{name}: the router was fitted on a log without signals")
+        if signal is None:
+            raise SessionError(f"{name} is missing: the router was fitted on {n_signals} a model")
+        shapes: dict[str, tuple[int, ...]] = {"(m,)": (n_signals,)}
+        if n_signals == 1:
+            shapes["a number"] = ()
+        try:
+            return check_floats(name, signal, shapes)
+        except ValueError as error:
+            raise SessionError(str(error)) from None
+
+    def _amount(self, what: str, given: float | None) -> float:
+        if given is None:
+            return 0.0
+        try:
+            return float(check_not_negative(what, check_floats(what, given, {"a number": ()})))
+        except ValueError as error:
+            raise SessionError(str(error)) from None
