@@ -14,6 +14,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = [block for block in blocks if "headrace.litellm" not in block]  # see test_litellm.py
     assert blocks
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

@@ -487,7 +487,7 @@ def test_the_first_token_waits_until_it_is_sure_who_answers(
     expected = 0.0
     for share, ties, price in (
         (fitted.gamma_, "cheapest", fitted.lambdas_[0]),
-        (1.0 - fitted.gamma_, fitted._mixture.dear.ties, fitted.lambdas_[1]),
+        (1.0 - fitted.gamma_, fitted._decider().fit.mixture.dear.ties, fitted.lambdas_[1]),
     ):
         for row in range(log.n_queries if share else 0):
             options: Any = {"strategy": strategy, "max_depth": max_depth, "n_samples": S}
