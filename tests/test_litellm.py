@@ -1,4 +1,4 @@
-"""LiteLLM's router asks a fitted router; the package is real, its answers are its mock responses."""
+"""LiteLLM's router asks a fitted router; the package is real, its answers are mocked."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def gateway(
     answers: dict[str, Any] | None = None, *, group: str | None = None, **options: Any
 ) -> Any:
     """Return LiteLLM's router with a mocked deployment for each model, and one more."""
-    given = {model: "yes" for model in MODELS} | (answers or {})
+    given = dict.fromkeys(MODELS, "yes") | (answers or {})
     deployments = [
         {
             "model_name": group or model,
@@ -243,6 +243,46 @@ class TestStrategy:
         assert seen[0] == "failed"
         assert seen[-1] == "medium"
 
+    def test_a_retry_goes_to_another_deployment(self) -> None:
+        twins = [
+            {
+                "model_name": "small",
+                "litellm_params": {
+                    "model": "openai/gpt-4o-mini",
+                    "api_key": key,
+                    "mock_response": answer,
+                },
+            }
+            for key, answer in (("one", "litellm.InternalServerError"), ("two", "fine"))
+        ]
+        others = [one for one in listed(gateway()) if one["model_name"] != "small"]
+        through = litellm.Router(
+            model_list=[*twins, *others], num_retries=8, model_group_alias={"headrace": "medium"}
+        )
+        RoutingStrategy(through, fitted(), features=features_of).install()
+
+        async def answers() -> list[str]:
+            return [
+                answered(await through.acompletion(model="headrace", **ask([0.9, 0.1, 0.1])))
+                for _ in range(6)
+            ]
+
+        assert asyncio.run(answers()) == ["small"] * 6
+
+    def test_fallbacks(self) -> None:
+        through = gateway({"small": "litellm.RateLimitError"}, fallbacks=[{"headrace": ["other"]}])
+        RoutingStrategy(through, fitted(), features=features_of).install()
+        response = through.completion(model="headrace", **ask([0.9, 0.1, 0.1]))
+        assert response.model == "gpt-4.1-nano"
+
+    def test_what_litellm_takes_out_of_the_arguments_is_gone(self) -> None:
+        asked = picked([0.9, 0.1, 0.1])
+        asked["request_kwargs"]["taken"] = 1
+        RoutingStrategy(Failing(), fitted(), features=features_of).get_available_deployment(
+            "headrace", **asked
+        )
+        assert list(asked["request_kwargs"]) == ["metadata", "added"]
+
 
 class TestPlugin:
     pytestmark = pytest.mark.skipif(
@@ -358,24 +398,23 @@ class TestCascade:
         assert run.model == "large"
 
     def test_prices_of_deployments(self) -> None:
-        def through(**prices: float) -> Any:
+        def through(whose: str, **prices: float) -> Any:
             own = {"api_key": "none", "mock_response": answer_of(-0.1), **prices}
             return litellm.Router(
                 model_list=[
                     {
                         "model_name": model,
-                        "litellm_params": {"model": f"openai/ours-{model}", **own},
+                        "litellm_params": {"model": f"openai/{whose}-{model}", **own},
                     }
                     for model in MODELS
                 ]
             )
 
-        run = self.run(
-            through(input_cost_per_token=1e-3, output_cost_per_token=2e-3), [0.9, 0.1, 0.1]
-        )
+        priced = through("ours", input_cost_per_token=1e-3, output_cost_per_token=2e-3)
+        run = self.run(priced, [0.9, 0.1, 0.1])
         assert run.cost == pytest.approx(1000 * 1e-3 + 100 * 2e-3)
-        with pytest.raises(ValueError, match="no price for 'openai/ours-small', a deployment of"):
-            self.run(through(), [0.9, 0.1, 0.1])
+        with pytest.raises(ValueError, match="no price for 'openai/theirs-small', a deployment"):
+            self.run(through("theirs"), [0.9, 0.1, 0.1])
 
     def test_arguments_reach_litellm_unchanged(self) -> None:
         through = gateway()
@@ -388,12 +427,16 @@ class TestCascade:
 
         through.acompletion = record
         metadata = {"features": [0.9, 0.9, 0.9, *COSTS]}
-        asyncio.run(
+        run = asyncio.run(
             cascade(
                 through, fitted(), MESSAGES, features=features_of, metadata=metadata, max_tokens=7
             )
         )
         assert len(seen) > 1
+        prices = costs_of(
+            [SERVED[model] for model in run.ran], prompt_tokens=1000, completion_tokens=100
+        )
+        assert run.cost == pytest.approx(prices.sum())  # which LiteLLM has not stated here
         assert list(metadata) == ["features"]
         for arguments in seen:
             assert arguments["max_tokens"] == 7
@@ -551,7 +594,7 @@ def test_the_code_of_the_readme_runs() -> None:
 
 
 class Failing:
-    """LiteLLM's router before 1.110, of which some models have no healthy deployment."""
+    """LiteLLM's router before 1.109, of which some models have no healthy deployment."""
 
     model_list = tuple(
         {"model_name": model, "litellm_params": {"model": SERVED[model]}} for model in MODELS
@@ -568,6 +611,8 @@ class Failing:
         self.asked.append(model)
         if model in self.down:
             raise RuntimeError("no healthy deployment")
+        arguments["request_kwargs"].pop("taken", None)
+        arguments["request_kwargs"]["added"] = True
         return {"model_name": model}
 
     async def async_get_available_deployment(self, model: str, **arguments: Any) -> dict[str, Any]:
@@ -575,7 +620,7 @@ class Failing:
 
 
 class Earlier:
-    """What LiteLLM's router had before 1.110, and nothing that came with it."""
+    """What LiteLLM's router had before 1.109, and nothing that came with it."""
 
     get_available_deployment: Callable[..., Any]
     async_get_available_deployment: Callable[..., Any]

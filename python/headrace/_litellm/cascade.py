@@ -40,8 +40,8 @@ async def cascade(
     ----------
     litellm_router : litellm.Router
         Each model of ``router`` must have a deployment in it. Its retries, cooldowns and balancing
-        among deployments apply. Its fallbacks do not: a model that fails is excluded, and what to do
-        next is decided anew.
+        among deployments apply. Its fallbacks do not: a model that fails is excluded, and what to
+        do next is decided anew.
     router : Router
         Fitted.
     messages : sequence of mappings

@@ -1,7 +1,7 @@
 """What is asked of LiteLLM's router, in the words of its releases.
 
-From 1.110 on, a router has ``registry()``, ``select()`` and ``register_plugin()``; before, what they
-replace: ``model_list``, the methods that pick, and ``set_custom_routing_strategy()``.
+From 1.109 on, a router has ``registry()``, ``select()`` and ``register_plugin()``; before, what
+they replace: ``model_list``, the methods that pick, and ``set_custom_routing_strategy()``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -37,8 +38,8 @@ class Pick:
     def options(self) -> dict[str, Any]:
         """Return them by the names that LiteLLM's own methods take.
 
-        The arguments are a copy: LiteLLM takes out of them what it has used, and may be asked again
-        for another model.
+        The arguments are a copy: LiteLLM takes out of them what it has used, such as deployments
+        that have failed, and may be asked again for another model.
         """
         return {
             "messages": self.messages,
@@ -46,6 +47,13 @@ class Pick:
             "specific_deployment": self.specific_deployment,
             "request_kwargs": dict(self.arguments or {}),
         }
+
+    def adopt(self, used: Mapping[str, Any]) -> None:
+        """Make the arguments what LiteLLM has made of the copy with which it picked."""
+        if self.arguments is not None:
+            for name in self.arguments.keys() - used.keys():
+                del self.arguments[name]
+            self.arguments.update(used)
 
 
 class Gateway(Protocol):
@@ -65,7 +73,7 @@ class Gateway(Protocol):
 
 
 class CurrentGateway:
-    """LiteLLM 1.110 or newer."""
+    """LiteLLM 1.109 or newer."""
 
     def __init__(self, router: Any) -> None:
         self._router = router
@@ -85,7 +93,8 @@ class CurrentGateway:
         LiteLLM lists them on an event loop alone, and this thread may be running one.
         """
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, self.apick(group, asked)).result()
+            within = copy_context().run
+            return pool.submit(within, asyncio.run, self.apick(group, asked)).result()
 
     async def apick(self, group: str, asked: Pick) -> Deployment:
         """Return a healthy deployment of a group, or raise.
@@ -93,12 +102,14 @@ class CurrentGateway:
         Once a custom strategy is installed, LiteLLM offers no pick of its own, so this is what its
         default, the simple shuffle, does.
         """
-        healthy = await self._router.select(group, kind="healthy", **asked.options())
+        options = asked.options()
+        healthy = await self._router.select(group, kind="healthy", **options)
+        asked.adopt(options["request_kwargs"])
         return healthy if isinstance(healthy, Mapping) else shuffled(healthy)
 
 
 class EarlierGateway:
-    """LiteLLM before 1.110.
+    """LiteLLM before 1.109.
 
     A custom strategy is written over the methods of the instance, so those of the class are
     LiteLLM's own.
@@ -119,13 +130,17 @@ class EarlierGateway:
     def pick(self, group: str, asked: Pick) -> Deployment:
         """Return LiteLLM's own choice among the healthy deployments of a group, or raise."""
         own = type(self._router).get_available_deployment
-        chosen: Deployment = own(self._router, model=group, **asked.options())
+        options = asked.options()
+        chosen: Deployment = own(self._router, model=group, **options)
+        asked.adopt(options["request_kwargs"])
         return chosen
 
     async def apick(self, group: str, asked: Pick) -> Deployment:
         """Return the same."""
         own = type(self._router).async_get_available_deployment
-        chosen: Deployment = await own(self._router, model=group, **asked.options())
+        options = asked.options()
+        chosen: Deployment = await own(self._router, model=group, **options)
+        asked.adopt(options["request_kwargs"])
         return chosen
 
 
@@ -139,7 +154,7 @@ def gateway_of(router: Any) -> Gateway:
 
 
 def shuffled(deployments: Sequence[Deployment]) -> Deployment:
-    """Return one at random, by the first of ``weight``, ``rpm`` and ``tpm`` that one of them has."""
+    """Return one at random, by the first of ``weight``, ``rpm``, ``tpm`` that one of them has."""
     for metric in ("weight", "rpm", "tpm"):
         weights = [float(one["litellm_params"].get(metric) or 0.0) for one in deployments]
         if any(weight > 0.0 for weight in weights):

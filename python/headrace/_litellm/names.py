@@ -19,7 +19,9 @@ def names_of(router: Router, given: Mapping[str, str] | None) -> dict[str, str]:
         return {model: model for model in models}
     unknown = [model for model in given if model not in models]
     if unknown:
-        raise ValueError(f"deployments: unknown model {unknown[0]!r}, the router has {list(models)}")
+        raise ValueError(
+            f"deployments: unknown model {unknown[0]!r}, the router has {list(models)}"
+        )
     missing = [model for model in models if model not in given]
     if missing:
         raise ValueError(f"deployments: the model {missing[0]!r} of the router has none")

@@ -40,8 +40,8 @@ class RoutingPlugin:
     -----
     The choice is among the models of the router that the group has; the group's other models are
     then left out. A group that has none of them stays as it is. A plugin runs before LiteLLM looks
-    at the health of deployments: if all of the chosen model are cooling down, the request fails over
-    to LiteLLM's ``fallbacks``. `RoutingStrategy` chooses anew instead.
+    at the health of deployments: if all of the chosen model are cooling down, the request fails
+    over to LiteLLM's ``fallbacks``. `RoutingStrategy` chooses anew instead.
 
     Which model was chosen is written to ``context.signals["headrace"]``.
     """

@@ -41,6 +41,11 @@ def costs_of(
     ImportError
         LiteLLM is not installed.
 
+    Notes
+    -----
+    LiteLLM prices one answer at a time, for some models have dearer prices for long prompts: half a
+    millisecond for each.
+
     Examples
     --------
     ::
@@ -93,7 +98,7 @@ def has_price(model: str) -> bool:
 
 
 def cost_of(response: Any, model: str) -> float:
-    """Return what LiteLLM says that a response cost, with the deployment's own prices if it has any.
+    """Return what LiteLLM says that a response cost, by the deployment's own prices if it has any.
 
     Where it says nothing, its usage is priced as that of ``model``.
     """

@@ -33,7 +33,7 @@ class RoutingStrategy:
     deployments : mapping of str to str, optional
         The ``model_name`` in LiteLLM for each model of the router, where they differ.
     name : str
-        The ``model`` that requests ask for. It needs no deployment.
+        The ``model`` that requests ask for. It needs no deployment, but see the notes on retries.
 
     Raises
     ------
@@ -42,10 +42,13 @@ class RoutingStrategy:
 
     Notes
     -----
-    LiteLLM asks a strategy for every request. What is left to LiteLLM is, before 1.110, picked by
+    LiteLLM asks a strategy for every request. What is left to LiteLLM is, before 1.109, picked by
     its ``routing_strategy``; from then on by weight among the healthy deployments, as its default
-    does, for a custom strategy then takes the place of the others. A retry is decided like a new
-    request, and its ``fallbacks`` apply.
+    does, for a custom strategy then takes the place of the others.
+
+    LiteLLM's ``fallbacks`` apply to `name`. Its retries, each of which is decided like a new
+    request, are only for names that it knows: give its router ``model_group_alias={"headrace":
+    "small"}``, with any of its groups, for the alias itself picks nothing.
 
     Nothing is logged, and nothing of a request is kept.
 
@@ -80,7 +83,7 @@ class RoutingStrategy:
     def install(self) -> RoutingStrategy:
         """Let LiteLLM's router ask this strategy, by ``register_plugin``.
 
-        Releases before 1.110 call that ``set_custom_routing_strategy``. Return the strategy.
+        Releases before 1.109 call that ``set_custom_routing_strategy``. Return the strategy.
         """
         self._gateway.install(self)
         return self
@@ -100,8 +103,9 @@ class RoutingStrategy:
         session = self._router.start(**self._known.of(Request.of(messages, request_kwargs)))
         failure: Exception | None = None
         while (chosen := session.next_model) is not None:
+            name = self._names[chosen]
             try:
-                return self._gateway.pick(self._names[chosen], asked)
+                return self._gateway.pick(name, asked)
             except Exception as error:
                 failure = self._leave_out(session, chosen, error)
         assert failure is not None  # a session runs at least one model
@@ -122,8 +126,9 @@ class RoutingStrategy:
         session = self._router.start(**await self._known.aof(Request.of(messages, request_kwargs)))
         failure: Exception | None = None
         while (chosen := session.next_model) is not None:
+            name = self._names[chosen]
             try:
-                return await self._gateway.apick(self._names[chosen], asked)
+                return await self._gateway.apick(name, asked)
             except Exception as error:
                 failure = self._leave_out(session, chosen, error)
         assert failure is not None
