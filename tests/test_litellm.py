@@ -398,13 +398,14 @@ class TestCascade:
         assert run.model == "large"
 
     def test_prices_of_deployments(self) -> None:
-        def through(whose: str, **prices: float) -> Any:
+        def through(whose: str, about: dict[str, Any] | None = None, **prices: float) -> Any:
             own = {"api_key": "none", "mock_response": answer_of(-0.1), **prices}
             return litellm.Router(
                 model_list=[
                     {
                         "model_name": model,
                         "litellm_params": {"model": f"openai/{whose}-{model}", **own},
+                        "model_info": about or {},
                     }
                     for model in MODELS
                 ]
@@ -413,6 +414,9 @@ class TestCascade:
         priced = through("ours", input_cost_per_token=1e-3, output_cost_per_token=2e-3)
         run = self.run(priced, [0.9, 0.1, 0.1])
         assert run.cost == pytest.approx(1000 * 1e-3 + 100 * 2e-3)
+        based = through("azure", {"base_model": "gpt-4o-mini"})
+        run = self.run(based, [0.9, 0.1, 0.1])
+        assert run.cost == pytest.approx(1000 * 0.15e-6 + 100 * 0.6e-6)
         with pytest.raises(ValueError, match="no price for 'openai/theirs-small', a deployment"):
             self.run(through("theirs"), [0.9, 0.1, 0.1])
 

@@ -132,9 +132,11 @@ def _refuse_unpriced(names: Mapping[str, str], deployments: Sequence[Deployment]
     groups = {name: model for model, name in names.items()}
     for one in deployments:
         parameters, model = one["litellm_params"], groups.get(one["model_name"])
-        if model is None or any(parameters.get(price) is not None for price in PRICES):
+        about = one.get("model_info") or {}
+        own = [given.get(price) for given in (parameters, about) for price in PRICES]
+        if model is None or any(price is not None for price in own):
             continue
-        base = (one.get("model_info") or {}).get("base_model") or parameters.get("base_model")
+        base = about.get("base_model") or parameters.get("base_model")
         if not has_price(base or parameters["model"]):
             raise ValueError(
                 f"LiteLLM has no price for {parameters['model']!r}, a deployment of the model "

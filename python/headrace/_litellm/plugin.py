@@ -44,6 +44,15 @@ class RoutingPlugin:
     over to LiteLLM's ``fallbacks``. `RoutingStrategy` chooses anew instead.
 
     Which model was chosen is written to ``context.signals["headrace"]``.
+
+    Examples
+    --------
+    ::
+
+        served = {"small": "openai/gpt-4o-mini", "large": "openai/gpt-4o"}
+        plugin = RoutingPlugin(router, features=features, deployments=served)
+        litellm_router = litellm.Router(model_list, plugins=[plugin])
+        response = await litellm_router.acompletion(model="chat", messages=messages)
     """
 
     def __init__(

@@ -24,6 +24,14 @@ def mean_logprob(response: Any) -> float:
     ------
     ValueError
         The answer has no log-probabilities: not all providers give them.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> tokens = [{"token": "forty", "logprob": -0.5}, {"token": "-two", "logprob": -0.25}]
+    >>> choice = SimpleNamespace(logprobs={"content": tokens})
+    >>> mean_logprob(SimpleNamespace(choices=[choice]))
+    -0.375
     """
     logprobs = _read(response.choices[0], "logprobs")
     tokens = _read(logprobs, "content") or []
