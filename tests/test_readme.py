@@ -22,4 +22,6 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for block in blocks:
             exec(compile(block, str(README), "exec"), names)
     assert names["selection"].next_model.tolist() == [0, 1]
+    assert names["run"].answer == "medium"
+    assert names["done"].answer == "medium says 42"
     assert (tmp_path / "frontier.png").stat().st_size > 10_000

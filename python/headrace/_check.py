@@ -34,6 +34,8 @@ LARGEST = 1e100
 LARGEST_BYTES = 2**63 - 1
 BLOCK_ENTRIES = 2**18
 """Arrays are read in blocks of about this many entries: signals are handled between them."""
+FEW = 4096
+"""So many numbers are looked at together first: those of a single query."""
 
 
 Rule = Callable[[str, Any], None]
@@ -136,6 +138,8 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
 
 def refuse_values(what: str, floats: Floats) -> None:
     """Refuse numbers that are not finite or too large."""
+    if floats.size <= FEW and np.vdot(floats, floats) <= LARGEST:
+        return  # NaN is not below anything
     beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
     if beyond is not None:
         finite = np.isfinite(floats[beyond])
@@ -146,6 +150,8 @@ def refuse_values(what: str, floats: Floats) -> None:
 def refuse_negative_values(what: str, floats: Floats) -> None:
     """Refuse numbers that are not finite, too large or negative."""
     refuse_values(what, floats)
+    if 0 < floats.size <= FEW and floats.min() >= 0.0:
+        return
     negative = first_where(floats, lambda block: block < 0.0)
     if negative is not None:
         raise value_error(what, "must not be negative", floats, negative)

@@ -61,6 +61,7 @@ class Decider:
         )
         k = len(fit.models)
         self.columns = {name: column for column, name in enumerate(fit.models)}
+        self._place = np.argsort(fit.order).tolist()
         self._all = Candidates(fit.order, self.policy.samples(k))
         self._factors: Remembered[_Factor] = Remembered(2 * k * k)
         self.unseen = self.no_signals()
@@ -130,8 +131,7 @@ class Decider:
 
     def best(self, qualities: Floats, ran: Sequence[int]) -> Integers:
         """Say whose answer is given once ``ran``, not empty, have run."""
-        in_order = [model for model in self.fit.order.tolist() if model in ran]
-        return self.policy.answer(qualities, in_order)
+        return self.policy.answer(qualities, sorted(ran, key=self._place.__getitem__))
 
     def _has_run(self, ran: Sequence[int], among: Candidates, n: int) -> Bools:
         models = np.zeros(self.n_models, dtype=np.bool_)

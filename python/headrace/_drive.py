@@ -155,8 +155,8 @@ async def _result(pending: Awaitable[Any], seconds: float | None) -> Any:
         await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
         task.cancel()
+        task.add_done_callback(_look)
         await asyncio.wait({task})
-        _look(task)
         raise
     if not task.done():
         task.cancel()

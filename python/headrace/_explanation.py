@@ -13,11 +13,11 @@ from headrace._backends import reference
 from headrace._decider import Candidates, Decider
 from headrace._estimators.protocol import Estimates
 from headrace._log import Queries
-from headrace._problem import Floats
+from headrace._problem import Floats, Problem
 
 FURTHER = {
     "cascade_routing": ("no set of further models is worth its cost", "tradeoff"),
-    "cascade": ("no longer part of the cascade is worth its cost", "tradeoff"),
+    "cascade": ("no further part of the cascade is worth its cost", "tradeoff"),
     "index": ("no further model is worth its cost", "reservation value"),
 }
 """Why a strategy stops while there are candidates, and what it compares."""
@@ -179,35 +179,58 @@ def explain(
 def _chosen(
     decider: Decider, estimates: Estimates, run: Sequence[int], dearer: bool, among: Candidates
 ) -> _Choice:
-    """Take the decision, and value its options by their definition."""
+    """Take the decision, and value what was not chosen."""
     chosen = decider.decide(estimates, run, dearer, among)
     positions = np.flatnonzero(chosen.supermodel[0])
     members = tuple(sorted(among.order[positions].tolist()))
     if decider.policy.by_threshold:
         quality = float(chosen.quality[0]) if run else None
         return _Choice(members, quality, None, quality, None, optimal=True)
-    query = reference.query_of(decider.problem(estimates, run, dearer, among), 0)
-    strategy = decider.policy.strategy
-    if strategy == "cascade_routing":
-        # Where stopping is best, the best set of further models is a single one: each one gains at
-        # most its cost, and gains only shrink as a set grows.
-        options = list(reference.cascade_routing(query, 1))
-    else:
-        options = list(reference.OPTIONS[strategy](query))
+    problem = decider.problem(estimates, run, dearer, among)
     stops = bool(chosen.next_model[0] < 0)
-    other = [option.value for option in options if (option.models == query.ran) is not stops]
-    own = [option.value for option in options if option.models == tuple(positions.tolist())]
-    tradeoff = float(chosen.tradeoff[0])
+    value = float(chosen.tradeoff[0])
+    if decider.policy.strategy == "index":
+        options = list(reference.index(reference.query_of(problem, 0)))
+        value = next(one.value for one in options if one.models == tuple(positions.tolist()))
+        others = [one.value for one in options if (len(one.models) == len(run)) is not stops]
+        alternative = max(others, default=None)
+    else:
+        alternative = _other_tradeoff(problem, stops)
     return _Choice(
         members,
         float(chosen.quality[0]),
         float(chosen.cost[0]),
-        tradeoff,
+        float(chosen.tradeoff[0]),
         float(chosen.upper_bound[0]),
         bool(chosen.optimal[0]),
-        own[0] if own else tradeoff,
-        max(other, default=None),
+        value,
+        alternative,
     )
+
+
+def _other_tradeoff(problem: Problem, stops: bool) -> float | None:
+    """Return the best tradeoff of going on where stopping is best, else that of stopping.
+
+    Where stopping is best, no set of further models is better than a single one: each gains at most
+    its cost, and gains only shrink as a set grows.
+    """
+    assert problem.ran is not None
+    ran, draws = problem.ran[0], problem.qualities[0][:, None]
+    room = problem.max_models - int(ran.sum())
+    if not ran.any() or (stops and room <= 0):
+        return None
+    if problem.samples is not None and problem.factor is not None:
+        draws = draws + problem.factor[0] @ problem.samples
+    elif problem.samples is not None and problem.sigmas is not None:
+        draws = draws + problem.sigmas[0][:, None] * problem.samples
+    seen = draws[ran].max(axis=0)
+    if not stops:
+        return float(seen.mean())
+    further, prices = draws[~ran], problem.lambda_[0] * problem.costs[0][~ran]
+    if problem.strategy == "cascade":
+        further = np.maximum.accumulate(further[:room], axis=0)
+        prices = prices[:room].cumsum()
+    return float((np.maximum(further, seen).mean(axis=1) - prices).max())
 
 
 @dataclass(frozen=True)

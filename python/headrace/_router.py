@@ -14,7 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_flag, check_floats, check_integer, check_not_negative
+from headrace._check import (
+    as_array,
+    check_flag,
+    check_floats,
+    check_integer,
+    check_not_negative,
+    check_ran,
+)
 from headrace._decider import Decider
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator
@@ -376,8 +383,9 @@ class Router:
         for name, value in self.get_params(deep=False).items():
             if name != "estimator":
                 put_parameter(saved, f"{PARAMETERS}.{name}", value)
-        put(saved, FIT, self._learned[0])
-        write_router_file(path, saved, self.estimator_)
+        fit, estimator = self._learned
+        put(saved, FIT, fit)
+        write_router_file(path, saved, estimator)
 
     def evaluate(
         self,
@@ -403,9 +411,10 @@ class Router:
             taken; in the unit of the costs.
         """
         decider = self._decider()
-        if log.models != self.models_:
+        models = decider.fit.models
+        if log.models != models:
             raise ValueError(
-                f"the log must have the models {list(self.models_)}, got {list(log.models)}: see "
+                f"the log must have the models {list(models)}, got {list(log.models)}: see "
                 "log.subset(models=...)"
             )
         refuse_missing("quality", log, log.quality)
@@ -447,7 +456,7 @@ class Router:
             threshold cascade, ``quality`` and ``tradeoff`` are the last estimate.
         """
         decider = self._decider()
-        has_run = self._check_ran(queries, ran)
+        has_run = check_ran(ran, len(queries), decider.n_models)
         n, k = has_run.shape
         dear = np.zeros(n, dtype=np.bool_)
         if dearer is not None:
@@ -478,7 +487,7 @@ class Router:
         cascade the last.
         """
         decider = self._decider()
-        has_run = self._check_ran(queries, ran)
+        has_run = check_ran(ran, len(queries), decider.n_models)
         if not has_run.any(axis=1).all():
             row = int(np.flatnonzero(~has_run.any(axis=1))[0])
             raise ValueError(f"ran: no model has run in row {row}, so there is no answer to give")
@@ -668,15 +677,6 @@ class Router:
     def _check_fitted(self) -> None:
         if not hasattr(self, "lambdas_"):
             raise ValueError("this router is not fitted yet: call fit(log, budget=...) first")
-
-    def _check_ran(self, queries: Queries, ran: ArrayLike) -> Bools:
-        array = as_array("ran", ran)
-        shape = (len(queries), len(self.models_))
-        if array.dtype != np.bool_:
-            raise TypeError(f"ran must be of dtype bool, got dtype {array.dtype}")
-        if array.shape != shape:
-            raise ValueError(f"ran must have shape (n, k) = {shape}, got {array.shape}")
-        return array.astype(np.bool_, copy=False)
 
 
 def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None) -> Router:

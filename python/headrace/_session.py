@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import check_floats, check_integer, check_not_negative
+from headrace._check import LARGEST, check_floats, check_integer, check_not_negative
 from headrace._decider import Decider
 from headrace._explanation import Explanation, explain
 from headrace._problem import Floats
@@ -299,6 +299,8 @@ class Session:
             raise SessionError(f"{name} is missing: the router was fitted on {n_signals} a model")
         shapes: dict[str, tuple[int, ...]] = {"(m,)": (n_signals,)}
         if n_signals == 1:
+            if isinstance(signal, float):
+                signal = np.array([signal])  # as most are
             shapes["a number"] = ()
         try:
             return check_floats(name, signal, shapes)
@@ -308,6 +310,8 @@ class Session:
     def _amount(self, what: str, given: float | None) -> float:
         if given is None:
             return 0.0
+        if type(given) is float and 0.0 <= given <= LARGEST:
+            return given  # as most are
         try:
             return float(check_not_negative(what, check_floats(what, given, {"a number": ()})))
         except ValueError as error:
