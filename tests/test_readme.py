@@ -17,6 +17,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = README.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    blocks = [block for block in blocks if "headrace.litellm" not in block]  # see test_litellm.py
     assert blocks
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

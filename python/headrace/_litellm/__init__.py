@@ -1,0 +1,3 @@
+"""The parts of :mod:`headrace.litellm`."""
+
+from __future__ import annotations
