@@ -52,7 +52,8 @@ class Router:
         Fixed price of one unit of cost in units of quality, in place of a budget or a quality.
     per_step : bool
         Look for prices that differ from step to step (Theorem 2 of the paper), by realised quality.
-        One that serves all steps is kept unless others are better by two standard errors.
+        One that serves all steps is kept unless others are better by two standard errors; of
+        thresholds, unless others are better.
     n_samples, seed, n_threads, backend
         As in :func:`headrace.batch_select`.
 

@@ -114,12 +114,14 @@ class EstimatorBase:
     def _fit_cost(self, log: QueryLog, codes: Integers) -> None:
         """Learn costs from groups and features, of each model from its own and the general ones."""
         n, k = log.cost.shape
-        self.cost_models_ = []
+        self.cost_means_ = np.zeros((len(self.groups_) + 1, k))
+        self.cost_slopes_ = np.zeros((self.n_features_, k))
         for columns, models in self._cost_parts(k):
             features = checked_features(log.queries.features, columns, n)
-            self.cost_models_.append(
-                GroupRidge().fit(features, codes, len(self.groups_), log.cost[:, models])
-            )
+            fitted = GroupRidge().fit(features, codes, len(self.groups_), log.cost[:, models])
+            slopes = fitted.coefficients_ / fitted.scale_[:, None]
+            self.cost_slopes_[np.ix_(columns, models)] = slopes
+            self.cost_means_[:, models] = fitted.means_ - fitted.centres_ @ slopes
 
     def _cost_parts(self, k: int) -> list[tuple[Integers, Integers]]:
         """Return pairs of feature columns and the models whose costs they predict."""
@@ -129,12 +131,10 @@ class EstimatorBase:
         return [(np.unique(np.append(self.general_, own[i])), np.array([i])) for i in range(k)]
 
     def _costs(self, queries: Queries, codes: Integers) -> Floats:
-        parts = self._cost_parts(self.n_models_)
-        costs = [
-            model.predict(checked_features(queries.features, columns, len(queries)), codes)
-            for model, (columns, _) in zip(self.cost_models_, parts, strict=True)
-        ]
-        return np.maximum(np.column_stack(costs), 0.0)
+        costs = self.cost_means_[codes]
+        if queries.features is not None:
+            costs = costs + queries.features @ self.cost_slopes_
+        return np.maximum(costs, 0.0)
 
 
 def run_set(ran: ArrayLike, n_models: int) -> Integers:

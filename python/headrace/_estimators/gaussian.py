@@ -28,7 +28,7 @@ from headrace._estimators.base import (
 )
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
-from headrace._problem import Floats
+from headrace._problem import Bools, Floats
 
 Self = TypeVar("Self", bound="GaussianEstimator")
 
@@ -300,20 +300,7 @@ class GaussianEstimator(EstimatorBase):
 
     def _precision(self, covariance: Floats, seen: Integers) -> Floats:
         """Inverse of the covariance of evidence; evidence without variance tells nothing."""
-        matrix = covariance.copy()
-        scale = np.sqrt(self.evidence_variances_[seen])
-        dead = ~self.alive_[seen]
-        scale[dead] = 1.0
-        matrix /= np.outer(scale, scale)
-        matrix[dead] = 0.0
-        matrix[:, dead] = 0.0
-        diagonal = np.arange(len(seen))
-        matrix[diagonal, diagonal] += SMALLEST_VARIANCE
-        matrix[diagonal[dead], diagonal[dead]] = 1.0
-        inverse: Floats = np.linalg.inv(matrix) / np.outer(scale, scale)
-        inverse[dead] = 0.0
-        inverse[:, dead] = 0.0
-        return 0.5 * (inverse + inverse.T)
+        return _inverse(covariance, self.evidence_variances_[seen], ~self.alive_[seen])
 
     def _gains(self, seen: Integers) -> Floats:
         """Return what a unit of each piece of evidence adds to each estimate, shape (|seen|, k)."""
@@ -352,12 +339,31 @@ class GaussianEstimator(EstimatorBase):
         n_late = self.n_blocks_ - self.n_early_
         models = late[: len(late) // n_late] % k
         pieces = np.arange(len(late)).reshape(n_late, -1)
+        own = pieces.T
+        known_already = np.diag(evidence)[own] <= 1e-7 * self.evidence_variances_[late[own]]
+        inverses = _inverse(
+            evidence[own[:, :, None], own[:, None, :]],
+            self.evidence_variances_[late[own]],
+            known_already | ~self.alive_[late[own]],
+        )
         gain = np.zeros((len(models), len(late)))
-        for place, model in enumerate(models):
-            own = pieces[:, place]
-            own = own[np.diag(evidence)[own] > 1e-7 * self.evidence_variances_[late[own]]]
-            if len(own):
-                inverse = self._precision(evidence[np.ix_(own, own)], late[own])
-                gain[place, own] = cross[model, own] @ inverse
+        gain[np.arange(len(models))[:, None], own] = np.einsum(
+            "mi,mij->mj", cross[models[:, None], own], inverses
+        )
         change[np.ix_(models, models)] = gain @ evidence @ gain.T
         return 0.5 * (change + change.T)
+
+
+def _inverse(covariance: Floats, variances: Floats, dead: Bools) -> Floats:
+    """Invert covariances (..., s, s) of evidence with these variances before anything was seen.
+
+    Dead evidence is left out: its rows and columns are zero.
+    """
+    scale = np.where(dead, 1.0, np.sqrt(variances))
+    outer = scale[..., :, None] * scale[..., None, :]
+    alive = ~dead[..., :, None] & ~dead[..., None, :]
+    matrix = np.where(alive, covariance / outer, 0.0)
+    diagonal = np.arange(matrix.shape[-1])
+    matrix[..., diagonal, diagonal] += np.where(dead, 1.0, SMALLEST_VARIANCE)
+    inverse: Floats = np.where(alive, np.linalg.inv(matrix) / outer, 0.0)
+    return 0.5 * (inverse + inverse.swapaxes(-1, -2))
