@@ -109,7 +109,9 @@ def measure(data: Path, sizes: list[int], seeds: int) -> dict[str, Any]:
                     row: average([scores[row] for scores in draws]) for row in draws[0]
                 }
     for kind in ("steps", "splits"):
-        found[kind] = {name: results[kind, name] for name in names if (kind, name) in results}
+        found[kind] = {
+            Path(name).stem: results[kind, name] for name in names if (kind, name) in results
+        }
     found["times"] = []
     if whole:
         with ProcessPoolExecutor(1, context) as pool:

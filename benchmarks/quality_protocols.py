@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import headrace as hr
@@ -18,7 +18,7 @@ from quality_rows import (
     CHOSEN,
     CLASSES_INDEX,
     FUSED_TUNING,
-    GAUSSIAN_EXACT,
+    GAUSSIAN_INDEX,
     RELEASED,
     ROUTING,
     THRESHOLDS,
@@ -35,11 +35,25 @@ from quality_splits import Realised, realised_costs
 NOISE, CONFIDENCES = "routerbench3.npz", "cascade9.npz"
 STEPPED = (11, "medium", 0)
 """Models, noise and its draw, where one case of RouterBench stands for all."""
-_BASELINES = (ROUTING, THRESHOLDS, CASCADE, RELEASED)
-PICTURED = {
-    NOISE: (*_BASELINES, FUSED_TUNING, CLASSES_INDEX),
-    CONFIDENCES: (*_BASELINES, GAUSSIAN_EXACT + CHOSEN, CLASSES_INDEX + CHOSEN),
+_BASELINES = {
+    "routing": ROUTING,
+    "threshold cascade": THRESHOLDS,
+    "cascade": CASCADE,
+    "the paper's code": RELEASED,
 }
+PICTURED = {
+    NOISE: {
+        **_BASELINES,
+        "joint Gaussian": GAUSSIAN_INDEX,
+        "latent classes": CLASSES_INDEX,
+    },
+    CONFIDENCES: {
+        **_BASELINES,
+        "joint Gaussian": GAUSSIAN_INDEX + CHOSEN,
+        "latent classes": CLASSES_INDEX + CHOSEN,
+    },
+}
+"""Rows by the label that they have in the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +130,17 @@ def measure_splits(data: Path, name: str) -> list[Realised]:
     else:
         log, _, _ = read_confidences(data / CONFIDENCES)
         rows = confident_rows(log.n_models)
-    return list(realised_costs(log, rows[CLASSES_INDEX + CHOSEN]))
+    return list(realised_costs(log, rows[CLASSES_INDEX]))
 
 
 def draw(data: Path, name: str, path: Path) -> None:
     """Draw the curves of some rows; of RouterBench, 11 models and medium noise."""
     halves = noisy_halves(data, *STEPPED) if name == NOISE else confident_halves(data)
-    ax = halves.frontier({label: halves.rows[label] for label in PICTURED[name]}).plot()
-    ax.set_xlabel("mean cost of a query in USD")
+    rows = {label: halves.rows[row] for label, row in PICTURED[name].items()}
+    found = halves.frontier(rows)
+    ax = replace(found, models=tuple(model.split("/")[-1] for model in found.models)).plot()
+    ax.xaxis.set_major_formatter(lambda cost, _: f"{1000.0 * cost:g}")
+    ax.set_xlabel("mean cost of 1,000 queries in USD")
     ax.set_ylabel("share of right answers")
     figure = ax.get_figure(root=True)
     assert figure is not None

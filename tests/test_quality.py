@@ -39,8 +39,8 @@ def test_every_row_has_a_score() -> None:
 
 
 def test_realised_costs() -> None:
-    quality, cost = np.random.default_rng(0).uniform(size=(2, 400, 2))
-    log = hr.QueryLog(quality + [0.0, 1.0], cost + [0.0, 1.0])
+    quality, cost = np.random.default_rng(0).uniform([0.0, 1.0], [1.0, 2.0], size=(2, 400, 2))
+    log = hr.QueryLog(quality, cost)
     router = hr.Router(hr.PrecomputedEstimator(log.quality, log.cost), strategy="routing")
     for one in realised_costs(log, router):
         assert one.error == pytest.approx(0.6 / np.sqrt(200), rel=0.3)

@@ -259,6 +259,10 @@ class Router:
         def gained(rollouts: Rollouts) -> Floats:
             return rollouts.answered(log.quality)
 
+        candidates = [policy]
+        if self._chooses(policy) and labelled and is_uncertain(forecasts):
+            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
+        compares = len(candidates) > 1 or self.per_step
         start = None
 
         def tuned(policy: Policy) -> tuple[float, Mixture]:
@@ -271,7 +275,7 @@ class Router:
             else:
                 mixture = meet(forecasts, policy, cost, target, what="budget", start=start)
                 start = mixture.cheap.price or None
-            if not labelled:
+            if not compares:
                 return 0.0, mixture
             if quality is not None:
                 return -mixture.mean(forecasts, policy, cost), mixture
@@ -282,9 +286,6 @@ class Router:
 
         best: tuple[float, Mixture] | None = None
         failure: TargetError | None = None
-        candidates = [policy]
-        if self._chooses(policy) and labelled and is_uncertain(forecasts):
-            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
         for candidate in progress_bar(candidates, progress and len(candidates) > 1, "look-ahead"):
             try:
                 found = tuned(candidate)

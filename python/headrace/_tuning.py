@@ -22,8 +22,11 @@ from headrace._rollout import Rollouts, roll_out
 STEP = 8.0
 """Factor between the prices tried until the target lies between two of them."""
 MAX_STEPS = 14
-PARTS = 9
-"""Parts into which one round of the search divides the interval of prices."""
+PARTS = 4
+"""Parts into which one round of the search divides the interval of prices: few, as each round
+settles queries, and the next one costs less."""
+N_LINE = 9
+"""Prices on a line to begin with."""
 N_SCANNED = 65
 """Prices on the line that is searched for a quality."""
 N_LEVELS = 16
@@ -232,11 +235,11 @@ def price_line(
 
     if policy.by_threshold:
         cheapest, dearest = _threshold_range(forecasts, policy)
-        prices = np.linspace(dearest, cheapest, PARTS)
+        prices = np.linspace(dearest, cheapest, N_LINE)
     else:
         dearest = walk(1.0 / STEP, lambda mean: mean >= high)
         cheapest = walk(STEP, lambda mean: mean <= low)
-        prices = np.geomspace(dearest, max(cheapest, STEP * dearest), PARTS)
+        prices = np.geomspace(dearest, max(cheapest, STEP * dearest), N_LINE)
     means = means_at(prices)
     for _ in range(MAX_STEPS):
         gaps = np.abs(np.diff(np.clip(means, low, high)))
