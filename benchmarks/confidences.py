@@ -18,8 +18,8 @@ RIDGE = 1e-2
 class ConfidenceEstimator:
     """Before a run the mean of model and group; after it a logistic fit of the log-odds.
 
-    Of a log with groups, signals of shape (n, k, 1) that are log-probabilities, and features of
-    shape (n, k): the number of input tokens by model, of which the cost is a linear function.
+    Of a log with groups, signals of shape (n, k, 1) that are log-odds of being right, and features
+    of shape (n, k): the number of input tokens by model, of which the cost is a linear function.
 
     Parameters
     ----------
@@ -75,10 +75,8 @@ class ConfidenceEstimator:
     def _inputs(self, queries: Queries, model: int) -> Floats:
         """Intercept and slope of every group, shape (n, 2 g)."""
         assert queries.signals is not None
-        logs = np.minimum(queries.signals[:, model, 0], -1e-6)
-        odds = logs - np.log(-np.expm1(logs))
         member = self._label(queries)[:, None] == np.arange(len(self.groups_))
-        return np.hstack([member, member * odds[:, None]])
+        return np.hstack([member, member * queries.signals[:, model]])
 
     def _after(self, queries: Queries, models: Sequence[int]) -> Floats:
         return np.column_stack(

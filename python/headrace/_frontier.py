@@ -117,18 +117,26 @@ class Frontier:
         begins later is led to the worst single model's quality at the left end; one that ends
         earlier goes on flat. The intervals resample the test queries, with the range fixed.
         """
-        drawn = self._areas(n_bootstrap)
+        drawn = self.resampled_auc(n_bootstrap)
         return {
             name: interval(self._area(curve.costs[None], curve.qualities[None])[0], drawn[name])
             for name, curve in self.curves.items()
         }
+
+    def resampled_auc(self, n_bootstrap: int = 1000) -> dict[str, Floats]:
+        """Return the areas on resampled test queries, each of shape (n_bootstrap,).
+
+        All curves are measured on the same queries, and so are frontiers of the same seed on test
+        logs of the same length: differences and means over frontiers have paired intervals.
+        """
+        return {name: self._area(*drawn) for name, drawn in self._draws(n_bootstrap).items()}
 
     def differences(self, n_bootstrap: int = 1000) -> dict[tuple[str, str], Interval]:
         """Return the area of each strategy minus that of each that comes after it.
 
         Intervals are paired: both are measured on the same resampled queries.
         """
-        drawn = self._areas(n_bootstrap)
+        drawn = self.resampled_auc(n_bootstrap)
         areas = {name: value.mean for name, value in self.auc(n_bootstrap).items()}
         return {
             (one, other): interval(areas[one] - areas[other], drawn[one] - drawn[other])
@@ -139,7 +147,7 @@ class Frontier:
         """Return the strategies side by side: area, and figures at half the range of costs."""
         areas = self.auc(n_bootstrap)
         best = max(areas, key=lambda name: areas[name].mean)
-        drawn = self._areas(n_bootstrap)
+        drawn = self.resampled_auc(n_bootstrap)
         half = float(self.model_costs.min() + self.model_costs.max()) / 2.0
         timed = all(curve.query_latencies is not None for curve in self.curves.values())
         head = ["strategy", "AUC %", "95 % interval", f"minus {best}", "quality", "models"]
@@ -195,9 +203,6 @@ class Frontier:
                 name: (parts[2 * i], parts[2 * i + 1]) for i, name in enumerate(self.curves)
             }
         return self._resampled[n_bootstrap]
-
-    def _areas(self, n_bootstrap: int) -> dict[str, Floats]:
-        return {name: self._area(*drawn) for name, drawn in self._draws(n_bootstrap).items()}
 
     def _area(self, costs: Floats, qualities: Floats) -> Floats:
         return area_under_curves(

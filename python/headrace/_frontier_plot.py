@@ -28,6 +28,8 @@ LOG_FROM = 20.0
 """Costs are drawn on a logarithmic axis if the dearest model costs so many times the cheapest."""
 LINE_HEIGHT = 0.048
 """Least distance of labels, as a share of the height."""
+LETTER_WIDTH = 0.0125
+"""Of a model's name, as a share of the width."""
 
 
 class DrawnCurve(Protocol):
@@ -167,19 +169,24 @@ def _label_models(frontier: DrawnFrontier, ax: Axes) -> None:
     from matplotlib.patheffects import withStroke
 
     to_axes = ax.transData + ax.transAxes.inverted()
+    places = to_axes.transform(np.column_stack([frontier.model_costs, frontier.model_qualities]))
     named: list[tuple[float, float]] = []
     for model in np.argsort(-frontier.model_qualities, kind="stable").tolist():
-        point = (float(frontier.model_costs[model]), float(frontier.model_qualities[model]))
-        x, y = to_axes.transform(point)
+        x, y = places[model].tolist()
         if any(abs(x - other_x) < 0.16 and abs(y - other_y) < 0.04 for other_x, other_y in named):
             continue
         named.append((x, y))
+        width = LETTER_WIDTH * len(frontier.models[model])
+        beside = places[(np.abs(places[:, 1] - (y - 0.02)) < 0.035) & (places[:, 0] != x), 0] - x
+        hides_right = bool(((beside > 0.0) & (beside < width)).any())
+        hides_left = x < width or bool(((beside < 0.0) & (beside > -width)).any())
+        left = x + width > 1.0 or (hides_right and not hides_left)
         ax.annotate(
             frontier.models[model],
-            point,
-            xytext=(-5 if x > 0.8 else 5, -4),
+            (float(frontier.model_costs[model]), float(frontier.model_qualities[model])),
+            xytext=(-5 if left else 5, -4),
             textcoords="offset points",
-            ha="right" if x > 0.8 else "left",
+            ha="right" if left else "left",
             va="top",
             color="#555555",
             fontsize=8,

@@ -74,7 +74,8 @@ class Router:
         Fixed price of one unit of cost in units of quality, in place of a budget or a quality.
     per_step : bool
         Look for prices that differ from step to step (Theorem 2 of the paper), by realised quality.
-        One that serves all steps is kept unless others are better by two standard errors.
+        One that serves all steps is kept unless others are better by two standard errors; of
+        thresholds, unless others are better.
     n_samples, seed, n_threads, backend
         As in :func:`headrace.batch_select`.
 
@@ -282,6 +283,10 @@ class Router:
         def gained(rollouts: Rollouts) -> Floats:
             return rollouts.answered(log.quality)
 
+        candidates = [policy]
+        if self._chooses(policy) and labelled and is_uncertain(forecasts):
+            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
+        compares = len(candidates) > 1 or self.per_step
         start = None
 
         def tuned(policy: Policy) -> tuple[float, Mixture]:
@@ -294,7 +299,7 @@ class Router:
             else:
                 mixture = meet(forecasts, policy, cost, target, what="budget", start=start)
                 start = mixture.cheap.price or None
-            if not labelled:
+            if not compares:
                 return 0.0, mixture
             if quality is not None:
                 return -mixture.mean(forecasts, policy, cost), mixture
@@ -305,9 +310,6 @@ class Router:
 
         best: tuple[float, Mixture] | None = None
         failure: TargetError | None = None
-        candidates = [policy]
-        if self._chooses(policy) and labelled and is_uncertain(forecasts):
-            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
         for candidate in progress_bar(candidates, progress and len(candidates) > 1, "look-ahead"):
             try:
                 found = tuned(candidate)

@@ -2,7 +2,7 @@
 
 The price at a step is the policy's price times a factor of the step. Factors are found one step
 after the other: those of the other steps stay, some are tried on a line of prices, all at once, and
-one is taken if its realised outcome is better by more than chance explains.
+one is taken if its realised outcome is better: of prices, by more than chance explains.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ N_PRICES = 25
 MOST_PAIRS = 2**20
 """Queries times prices that are rolled out at once, for their memory."""
 CERTAIN = 2.0
-"""Standard errors by which a change has to be better."""
+"""Standard errors by which a change of prices has to be better. One price for all steps is near the
+best in theory; one threshold is not, as estimates of different models differ in scale."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ def find_step_factors(forecasts: Forecasts, policy: Policy, aim: Aim, price: flo
     line = np.array([price]) if aim.met is None else line_around(policy, price)
     factors = np.ones(n_steps)
     best = _outcomes(forecasts, policy, aim, line, factors[None])[0]
+    certain = 0.0 if policy.by_threshold else CERTAIN
     for _ in range(N_SWEEPS):
         before = factors.copy()
         for step in range(1, n_steps):
             tried = np.tile(factors, (len(TRIED), 1))
             tried[:, step] *= TRIED
             outcomes = _outcomes(forecasts, policy, aim, line, tried)
-            gains = [_certain_gain(outcome, best) for outcome in outcomes]
+            gains = [_gain(outcome, best, certain) for outcome in outcomes]
             place = int(np.argmax(gains))
             if gains[place] > 0.0:
                 factors, best = tried[place], outcomes[place]
@@ -80,13 +82,13 @@ def line_around(policy: Policy, price: float) -> Floats:
     return line[::-1] if policy.by_threshold else line
 
 
-def _certain_gain(outcome: Floats | None, best: Floats | None) -> float:
-    """Return by how much an outcome is better, if that is more than chance explains; else 0."""
+def _gain(outcome: Floats | None, best: Floats | None, certain: float) -> float:
+    """Return by how much an outcome is better, if by so many standard errors; else 0."""
     if outcome is None or best is None:
         return 0.0
     gain = outcome - best
     mean = float(gain.mean())
-    return mean if mean > CERTAIN * float(gain.std()) / np.sqrt(len(gain)) else 0.0
+    return mean if mean > certain * float(gain.std()) / np.sqrt(len(gain)) else 0.0
 
 
 def _outcomes(

@@ -24,8 +24,11 @@ from headrace._state import Kind, Part, Value
 STEP = 8.0
 """Factor between the prices tried until the target lies between two of them."""
 MAX_STEPS = 14
-PARTS = 9
-"""Parts into which one round of the search divides the interval of prices."""
+PARTS = 4
+"""Parts into which one round of the search divides the interval of prices: few, as each round
+settles queries, and the next one costs less."""
+N_LINE = 9
+"""Prices on a line to begin with."""
 N_CLOSER = 3
 """Rounds in which the line that is searched for a quality gets more prices where it is best."""
 N_CLOSE = 7
@@ -300,13 +303,13 @@ def price_line(
 
     if policy.by_threshold:
         cheapest, dearest = _threshold_range(forecasts, policy)
-        prices = np.linspace(dearest, cheapest, PARTS)
+        prices = np.linspace(dearest, cheapest, N_LINE)
         ends = means_at(prices[[-1, 0]])
         low, high = max(low, float(ends.min())), min(high, float(ends.max()))
     else:
         dearest = walk(1.0 / STEP, lambda mean: mean >= high)
         cheapest = walk(STEP, lambda mean: mean <= low)
-        prices = np.geomspace(dearest, max(cheapest, STEP * dearest), PARTS)
+        prices = np.geomspace(dearest, max(cheapest, STEP * dearest), N_LINE)
     means = means_at(prices)
     for _ in range(MAX_STEPS):
         gaps = np.abs(np.diff(np.clip(means, low, high)))

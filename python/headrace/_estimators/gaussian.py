@@ -30,7 +30,7 @@ from headrace._estimators.base import (
 )
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
-from headrace._problem import Floats
+from headrace._problem import Bools, Floats
 from headrace._remembered import Remembered
 from headrace._state import Array, Kind, Parameter, Part, Value
 
@@ -344,20 +344,7 @@ class GaussianEstimator(EstimatorBase):
 
     def _precision(self, covariance: Floats, seen: Integers) -> Floats:
         """Inverse of the covariance of evidence; evidence without variance tells nothing."""
-        matrix = covariance.copy()
-        scale = np.sqrt(self.evidence_variances_[seen])
-        dead = ~self.alive_[seen]
-        scale[dead] = 1.0
-        matrix /= np.outer(scale, scale)
-        matrix[dead] = 0.0
-        matrix[:, dead] = 0.0
-        diagonal = np.arange(len(seen))
-        matrix[diagonal, diagonal] += SMALLEST_VARIANCE
-        matrix[diagonal[dead], diagonal[dead]] = 1.0
-        inverse: Floats = np.linalg.inv(matrix) / np.outer(scale, scale)
-        inverse[dead] = 0.0
-        inverse[:, dead] = 0.0
-        return 0.5 * (inverse + inverse.T)
+        return _inverse(covariance, self.evidence_variances_[seen], ~self.alive_[seen])
 
     def _gains(self, seen: Integers) -> Floats:
         """Return what a unit of each piece of evidence adds to each estimate, shape (|seen|, k)."""
@@ -395,31 +382,32 @@ class GaussianEstimator(EstimatorBase):
             cross = cross - self.covariance_[:k, k + seen] @ explained
         n_late = self.n_blocks_ - self.n_early_
         models = late[: len(late) // n_late] % k
-        own = np.arange(len(late)).reshape(n_late, -1).T  # pieces of evidence of each model
-        gains = self._own_gains(evidence, cross[models[:, None], own], own, late)
-        seen_by = np.zeros((len(models), len(late)))
-        for piece in range(n_late):
-            seen_by += gains[:, piece, None] * evidence[own[:, piece]]
-        spread = np.zeros((len(models), len(models)))
-        for piece in range(n_late):
-            spread += seen_by[:, own[:, piece]] * gains[:, piece]
-        change[np.ix_(models, models)] = 0.5 * (spread + spread.T)
-        return change
+        pieces = np.arange(len(late)).reshape(n_late, -1)
+        own = pieces.T
+        known_already = np.diag(evidence)[own] <= 1e-7 * self.evidence_variances_[late[own]]
+        inverses = _inverse(
+            evidence[own[:, :, None], own[:, None, :]],
+            self.evidence_variances_[late[own]],
+            known_already | ~self.alive_[late[own]],
+        )
+        gain = np.zeros((len(models), len(late)))
+        gain[np.arange(len(models))[:, None], own] = np.einsum(
+            "mi,mij->mj", cross[models[:, None], own], inverses
+        )
+        change[np.ix_(models, models)] = gain @ evidence @ gain.T
+        return 0.5 * (change + change.T)
 
-    def _own_gains(self, evidence: Floats, cross: Floats, own: Integers, late: Integers) -> Floats:
-        """Return what a unit of each of a model's own pieces adds to its estimate, (M, pieces).
 
-        ``evidence`` is the covariance of all pieces not seen yet, ``cross`` that of each model's
-        quality with its own.
-        """
-        variances = self.evidence_variances_[late][own]
-        left = np.diag(evidence)[own]
-        told = self.alive_[late][own] & (left > 1e-7 * variances)
-        scale = np.where(told, np.sqrt(variances), 1.0)
-        both = told[:, :, None] & told[:, None, :]
-        matrix = evidence[own[:, :, None], own[:, None, :]]
-        matrix = np.where(both, matrix / (scale[:, :, None] * scale[:, None, :]), 0.0)
-        matrix = matrix + np.where(told, SMALLEST_VARIANCE, 1.0)[:, :, None] * np.eye(own.shape[1])
-        shares = np.linalg.solve(matrix, (np.where(told, cross, 0.0) / scale)[:, :, None])
-        gains: Floats = shares[:, :, 0] / scale
-        return gains
+def _inverse(covariance: Floats, variances: Floats, dead: Bools) -> Floats:
+    """Invert covariances (..., s, s) of evidence with these variances before anything was seen.
+
+    Dead evidence is left out: its rows and columns are zero.
+    """
+    scale = np.where(dead, 1.0, np.sqrt(variances))
+    outer = scale[..., :, None] * scale[..., None, :]
+    alive = ~dead[..., :, None] & ~dead[..., None, :]
+    matrix = np.where(alive, covariance / outer, 0.0)
+    diagonal = np.arange(matrix.shape[-1])
+    matrix[..., diagonal, diagonal] += np.where(dead, 1.0, SMALLEST_VARIANCE)
+    inverse: Floats = np.where(alive, np.linalg.inv(matrix) / outer, 0.0)
+    return 0.5 * (inverse + inverse.swapaxes(-1, -2))

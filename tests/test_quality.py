@@ -1,0 +1,68 @@
+"""The benchmark of quality measures what it says."""
+
+from __future__ import annotations
+
+import headrace as hr
+import numpy as np
+import pytest
+from confidences import ConfidenceEstimator
+from quality_data import hull_budgets
+from quality_rows import RELEASED, noisy_rows
+from quality_scores import average, scores
+from quality_splits import realised_costs
+from quality_times import synthetic
+
+
+def test_budgets_divide_the_segments_of_the_hull() -> None:
+    costs, qualities = [3.0, 1.0, 2.0, 5.0, 4.0], [0.8, 0.5, 0.4, 0.7, 0.9]
+    spend = hull_budgets(hr.QueryLog([qualities], costs))
+    assert len(spend) == 19  # from 1 to 3 and from 3 to 4, ten each
+    assert (spend[0], spend[9], spend[-1]) == (1.0, 3.0, 4.0)
+
+
+def test_every_row_has_a_score() -> None:
+    log = hr.add_noise(synthetic(240, 3), "low")
+    rows = noisy_rows(log)
+    tuning, test = log.split(0.5)
+    found = hr.frontier(rows[RELEASED].estimator, tuning, test, strategies=rows, n_budgets=2)
+    scored = scores(found)
+    assert set(rows) < set(scored)
+    for score in scored.values():
+        low, high = score.interval.low, score.interval.high
+        assert low < score.auc < high
+        assert score.latency is None
+        assert 1.0 <= score.models <= 3.0
+    one, other = list(scored.values())[:2]
+    gap = average([one, other]).minus(other)
+    assert gap.mean == pytest.approx((one.auc - other.auc) / 2.0)
+    assert gap.low == pytest.approx(one.minus(other).low / 2.0)
+
+
+def test_realised_costs() -> None:
+    quality, cost = np.random.default_rng(0).uniform([0.0, 1.0], [1.0, 2.0], size=(2, 400, 2))
+    log = hr.QueryLog(quality, cost)
+    router = hr.Router(hr.PrecomputedEstimator(log.quality, log.cost), strategy="routing")
+    for one in realised_costs(log, router):
+        assert one.error == pytest.approx(0.6 / np.sqrt(200), rel=0.3)
+        assert one.error_of_both == pytest.approx(np.sqrt(2.0) * one.error, rel=0.2)
+        assert one.cost == pytest.approx(one.budget, abs=4.0 * one.error_of_both)
+
+
+def test_confidences() -> None:
+    rng = np.random.default_rng(0)
+    chance = rng.uniform(0.02, 0.98, size=(4000, 2))
+    log = hr.QueryLog(
+        rng.uniform(size=chance.shape) < chance,
+        0.1 + 0.01 * np.ones((4000, 2)),
+        features=rng.uniform(1.0, 9.0, size=(4000, 2)),
+        signals=np.log(chance) - np.log1p(-chance),
+        groups=np.where(rng.uniform(size=4000) < 0.5, "a", "b"),
+    )
+    estimator = ConfidenceEstimator().fit(log)
+    before, after = estimator.estimate(log.queries, []), estimator.estimate(log.queries, [0])
+    assert np.abs(after.qualities[:, 0] - chance[:, 0]).max() < 0.06
+    np.testing.assert_array_equal(after.qualities[:, 1], before.qualities[:, 1])
+    np.testing.assert_allclose(before.costs, 0.11)
+    assert after.sigmas is not None
+    assert after.sigmas[0] == 0.0
+    assert after.sigmas[1] == pytest.approx(chance[:, 1].std(), rel=0.05)
