@@ -4,8 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/headrace")
 
-# A wheel holds no symbolic links, and a copy under each name would triple its size.
-if(NOT HEADRACE_PYTHON)
+if(HEADRACE_VERSIONED_NAMES)
   file(STRINGS include/headrace.h abi_line REGEX "^#define HEADRACE_ABI_VERSION [0-9]+$")
   string(REGEX REPLACE "[^0-9]" "" abi_version "${abi_line}")
   set_target_properties(headrace_c PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${abi_version})

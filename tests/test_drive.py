@@ -349,3 +349,19 @@ def test_two_loops_in_two_threads_share_a_router() -> None:
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(work, range(2))
     assert one == other
+
+
+def test_an_answer_beyond_all_estimates_loses_none_before_it() -> None:
+    rng = np.random.default_rng(0)
+    quality = rng.random((200, 2))
+    signals = 0.01 * (quality + rng.normal(0.0, 0.1, quality.shape))
+    log = hr.QueryLog(quality, [1.0, 2.0], signals=signals, models=["a", "b"])
+    router = hr.Router(hr.GaussianEstimator(), lambda_=1e-9, lookahead=1.0).fit(log)
+
+    async def call(model: str) -> hr.Answer:
+        return hr.Answer(model, signal=0.005 if model == first else 1e99)
+
+    first = router.start().next_model
+    done = asyncio.run(router.arun(None, call))
+    assert done.answer == done.model == first
+    assert list(done.failures) == [model for model in ("a", "b") if model != first]

@@ -293,7 +293,7 @@ MISUSE: list[tuple[str, Callable[[hr.Session], object], type[Exception], str]] =
     ),
     ("unknown", lambda run: run.observe("gpt", 0.5), hr.SessionError, "unknown model 'gpt'"),
     ("unknown column", lambda run: run.observe(4, 0.5), hr.SessionError, "unknown model 4"),
-    ("column", lambda run: run.observe(-1, 0.5), ValueError, "at least 0"),
+    ("column", lambda run: run.observe(-1, 0.5), hr.SessionError, "is no model"),
     ("no column", lambda run: run.observe(0.5, 0.5), TypeError, "an integer"),  # type: ignore[arg-type]
     ("NaN", lambda run: run.observe(run.next_index, np.nan), hr.SessionError, "must be finite"),
     ("inf", lambda run: run.observe(run.next_index, [np.inf]), hr.SessionError, "index 0"),
@@ -712,3 +712,26 @@ def test_memory_of_open_sessions(kind: str, number: int) -> None:
     assert used * 10_000 <= 100e6
     signals = 8 * 50  # features are views of the log
     assert used - signals <= 1024
+
+
+def test_what_the_caller_does_with_its_arrays_later_changes_nothing() -> None:
+    log = make_log(60, 3, 1)
+    router = hr.Router(Blend(), n_threads=1, lookahead=1.0, lambda_=0.05).fit(log)
+    joint = hr.Router(hr.GaussianEstimator(), n_threads=1, lookahead=1.0, lambda_=0.05).fit(log)
+    for each in (router, joint):
+        assert log.queries.features is not None
+        told, other = log.queries.features[0].copy(), log.queries.features[0].copy()
+        run, judge = each.start(told, dearer=False), each.start(other, dearer=False)
+        told[:] = 9.0
+        while judge.next_model is not None:
+            assert run.next_model == judge.next_model
+            signal = np.array([0.4])
+            run.observe(judge.next_model, signal)
+            judge.observe(judge.next_model, 0.4)
+            signal[:] = 9.0
+        assert run.next_model is None
+        assert run.explain().as_dict() == judge.explain().as_dict()
+        with pytest.raises(hr.SessionError, match="finished"):
+            run.observe(run.next_model, 0.4)  # type: ignore[arg-type]
+        with pytest.raises(hr.SessionError, match="finished"):
+            run.observe(run.next_index, 0.4)

@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kSmallestPrior = 0.005;
 constexpr double kSmallestChance = 1e-300;
-constexpr std::size_t kGridIntervals = 200;  // of beliefs between 0 and 1
+constexpr std::size_t kGridIntervals = 200;                 // of beliefs between 0 and 1
+constexpr std::size_t kMostChances = std::size_t{1} << 24;  // of all groups and classes
 
 class Binary final : public EstimatorBase {
 public:
@@ -188,6 +189,9 @@ private:
 
     void share_chances() {
         const std::size_t each = classes_.size() * n_models_;
+        if (n_groups() > kMostChances / std::max<std::size_t>(each, 1)) {
+            throw StateError("there are too many groups and classes");
+        }
         shared_chances_.resize(n_groups() * each);
         for (std::size_t group = 0; group < n_groups(); ++group) {
             write_chances({}, group, shared_chances_.data() + group * each);

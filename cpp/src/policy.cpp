@@ -57,7 +57,7 @@ void take_parameters(SavedState& saved, Policy& policy) {
     }
 }
 
-void take_fit(SavedState& saved, Policy& policy) {
+void take_fit(SavedState& saved, Policy& policy, std::size_t n_models) {
     require_state(saved.text("fit.mixture") == "Mixture", "fit.mixture must be a mixture");
     policy.cheap = take_point(saved, "fit.mixture.cheap");
     policy.dear = take_point(saved, "fit.mixture.dear");
@@ -67,17 +67,19 @@ void take_fit(SavedState& saved, Policy& policy) {
     require_state(policy.lookahead >= 0.0 && policy.lookahead <= kLargestMagnitude,
                   "lookahead must be a finite factor, not negative");
     policy.models = saved.different_texts("fit.models");
+    require_state(policy.models.size() == n_models, "the models must be those of the estimator");
     policy.n_features = saved.count("fit.n_features");
     policy.n_signals = saved.count("fit.n_signals");
     Size steps("t");
     policy.step_factors = saved.doubles("fit.step_factors", {&steps});
     require_state(!policy.step_factors.empty(), "a step must have a factor");
     Size k("k", policy.models.size());
+    std::vector<bool> there(n_models, false);
     for (const std::int64_t model : saved.integers("fit.order", {&k})) {
-        require_state(model >= 0 && static_cast<std::size_t>(model) < k.value() &&
-                          std::count(policy.order.begin(), policy.order.end(),
-                                     static_cast<std::size_t>(model)) == 0,
-                      "order must be a permutation");
+        const bool is_new = model >= 0 && static_cast<std::size_t>(model) < n_models &&
+                            !there[static_cast<std::size_t>(model)];
+        require_state(is_new, "order must be a permutation");
+        there[static_cast<std::size_t>(model)] = true;
         policy.order.push_back(static_cast<std::size_t>(model));
     }
     policy.position.resize(k.value());
@@ -155,11 +157,9 @@ void take_samples(SavedState& saved, Policy& policy) {
 Policy take_policy(SavedState& saved, const Estimator& estimator) {
     Policy policy;
     take_parameters(saved, policy);
-    take_fit(saved, policy);
+    take_fit(saved, policy, estimator.n_models());
     take_seconds(saved, policy);
     check_prices(policy);
-    require_state(policy.models.size() == estimator.n_models(),
-                  "the models must be those of the estimator");
     if (const auto inputs = estimator.inputs()) {
         require_state(
             policy.n_features == inputs->n_features && policy.n_signals == inputs->n_signals,

@@ -65,7 +65,13 @@ const RunSetFacts* RouterState::estimate(const Known& known, RunSetCache::Key ke
                                          Workspace& workspace) const {
     const RunSetFacts* facts = nullptr;
     if (estimator_->uncertainty() == Uncertainty::kCovariance) {
-        facts = &facts_.get(key, [&] { return make_facts(workspace); }, workspace.own);
+        if (workspace.order.size() < policy_.models.size()) {
+            // Without some models: these sets are too many to keep.
+            workspace.own = std::make_unique<RunSetFacts>(make_facts(workspace));
+            facts = workspace.own.get();
+        } else {
+            facts = &facts_.get(key, [&] { return make_facts(workspace); }, workspace.own);
+        }
     }
     estimator_->estimate(known, workspace.ran, facts == nullptr ? nullptr : &facts->conditioned,
                          workspace.qualities.data(), workspace.costs.data(),

@@ -34,7 +34,7 @@ class Compiled:
         if not self._tried:
             try:
                 self._router = cpp.router(content())
-            except ValueError:
+            except (ValueError, TypeError, AttributeError):
                 self._router = None
             self._tried = True
         return self._router

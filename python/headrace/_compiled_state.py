@@ -47,7 +47,9 @@ def _label(decider: Decider, groups: NDArray[np.generic] | None) -> Any:
     if groups is None or seen is None or not len(seen):
         return None
     kinds = "U" if seen.labels.dtype.kind == "U" else "bif"
-    return groups.item() if groups.dtype.kind in kinds else NotImplemented
+    label = groups.item()
+    known = groups.dtype.kind in kinds and isinstance(label, str | bool | int | float)
+    return label if known else NotImplemented
 
 
 class CompiledState:
@@ -77,7 +79,7 @@ class CompiledState:
     def observe(self, model: int, signal: Floats | None) -> None:
         """Take in that a model has run."""
         self._session.observe(model, signal)
-        self._seen += (signal,)
+        self._seen += (None if signal is None else signal.copy(),)  # the caller may use it again
         self.ran += (model,)
 
     def decide(self, barred: Collection[int], surcharge: Floats | None) -> int:

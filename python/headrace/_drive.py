@@ -104,7 +104,18 @@ async def drive(
     started = time.monotonic()
     answers: dict[str, Any] = {}
     failures: dict[str, str] = {}
-    while (model := session.next_model) is not None:
+    best: str | None = None
+    last: str | None = None
+    while True:
+        try:
+            model, best = session.next_model, session.answer
+        except ValueError as error:  # what the last answer says is beyond all estimates
+            if last is None:
+                raise
+            failures[last] = _reason(error)
+            break
+        if model is None:
+            break
         began = time.monotonic()
         limits = [] if timeout is None else [(timeout, f"no answer within {timeout:g} s")]
         if deadline is not None:
@@ -126,7 +137,7 @@ async def drive(
             session.exclude(model, failures[model])
         else:
             answers[model] = given.answer
-    best = session.answer
+            last = model
     if best is None:
         raise AllModelsFailed(failures, session.excluded)
     return Run(

@@ -292,6 +292,6 @@ class _Words:
 
     def _listed(self, models: Iterable[int]) -> str:
         quoted = [repr(self.names[model]) for model in models]
-        if len(quoted) == 1:
-            return quoted[0]
+        if len(quoted) < 2:  # none where two ties were taken either way
+            return quoted[0] if quoted else "no further model"
         return f"the set of {', '.join(quoted[:-1])} and {quoted[-1]}"

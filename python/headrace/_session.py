@@ -267,6 +267,9 @@ class Session:
         if column is not None:
             return column
         models = self._decider.fit.models
+        if model in (None, STOP):
+            self._refuse_finished()
+            raise SessionError(f"{model!r} is no model: next_model is {self.next_model!r}")
         if not isinstance(model, str):
             column = check_integer("model", model, 0)
             if column < len(models):
