@@ -130,7 +130,7 @@ def measure_splits(data: Path, name: str) -> list[Realised]:
     else:
         log, _, _ = read_confidences(data / CONFIDENCES)
         rows = confident_rows(log.n_models)
-    return list(realised_costs(log, rows[CLASSES_INDEX]))
+    return list(realised_costs(log, rows[CLASSES_INDEX + CHOSEN]))
 
 
 def draw(data: Path, name: str, path: Path) -> None:
