@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ class Comparison:
         while len(going):
             part = queries.rows(going)
             selection = self.router.select(part, ran[going], dearer=dearer[going])
-            began = ran[going].any(axis=1)
+            began = np.asarray(ran[going].any(axis=1))
             answers = np.full(len(going), -1)
             if began.any():
                 answers[began] = self.router.answer(part.rows(began), ran[going][began])
@@ -399,3 +400,32 @@ def test_misuse_and_bad_files() -> None:
     own, log = router_of("precomputed")
     with pytest.raises(ValueError, match="row 150 of its log, and there are estimates of 150 rows"):
         core.Router(content_of(own)).start(None, None, False, 150, None)
+
+
+@pytest.mark.parametrize("kind", ["gaussian groups", "gaussian logistic", "binary own"])
+def test_any_numbers_are_harmless(kind: str, tmp_path: Path) -> None:
+    router, _ = router_of(kind, n_samples=4)
+    router.save(tmp_path / "a")
+    arrays, texts = read_tensor_file(tmp_path / "a")
+    names = sorted(name for name, array in arrays.items() if array.size)
+    rng = np.random.default_rng(0)
+    extremes = [np.nan, np.inf, -np.inf, 1e308, -1e99, -1.0, 0.0, 1e-300]
+    made = 0
+    for _ in range(300):
+        changed = {name: array.copy() for name, array in arrays.items()}
+        cells = changed[names[rng.integers(len(names))]].reshape(-1)
+        at = rng.integers(cells.size)
+        if cells.dtype.kind == "f":
+            cells[at] = extremes[rng.integers(len(extremes))]
+        elif cells.dtype.kind == "i":
+            cells[at] = rng.integers(-(2**62), 2**62) >> rng.integers(0, 62)
+        write_tensor_file(tmp_path / "b", changed, texts)
+        with suppress(ValueError):  # whatever else is raised fails
+            compiled = core.Router((tmp_path / "b").read_bytes())
+            made += 1
+            n_features, n_signals = router._learned[0].n_features, router._learned[0].n_signals
+            session = compiled.start(np.full(n_features, 0.5), 1, False, 0, None)
+            while (i := session.next_model()) >= 0:
+                session.observe(i, np.full(n_signals, 0.5))
+            assert 0 <= session.answer() < K
+    assert made > 50

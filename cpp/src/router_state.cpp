@@ -1,6 +1,7 @@
 #include "router_state.hpp"
 
 #include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 

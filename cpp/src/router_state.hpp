@@ -9,7 +9,7 @@
 #include "estimator.hpp"
 #include "policy.hpp"
 #include "run_set_cache.hpp"
-#include "workspace.hpp"
+#include "workspace_pool.hpp"
 
 namespace headrace {
 
