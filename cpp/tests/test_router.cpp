@@ -122,7 +122,7 @@ void what_does_not_fit_is_refused() {
     change("\"fit.lookahead\":1", "\"fit.lookahead\":-1", "lookahead");
     change("\"model 1\"", "\"model 0\"", "different texts");
     change("\"model 1\"", "1", "list of texts");
-    change("\"model 1\",", "", "has size 5 where k is 4");
+    change("\"model 1\",", "", "the models must be those of the estimator");
     change("\"PrecomputedEstimator\"", "\"os.system\"", "its estimator is unknown: 'os.system'");
     change("\"estimator.sigmas\":null", "\"estimator.sigmas\":\"array\"", "there is no array");
     change("\"estimator.post\":\"array\"", "\"estimator.post\":null",
