@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tables import Table
@@ -65,10 +66,10 @@ Measured = dict[tuple[str, str], float]
 """Measurements by case and what was measured, in the unit of the goal."""
 
 
-def figures(measured: Measured) -> Table:
+def figures(measured: Measured, goals: Sequence[Goal] = GOALS) -> Table:
     """Compare measurements with the goals; what was not measured says so."""
     rows = []
-    for goal in GOALS:
+    for goal in goals:
         value = measured.get((goal.case, goal.what))
         sign = ">=" if goal.at_least else "<="
         limit = f"{sign} {goal.limit:,g} {goal.unit}".strip()

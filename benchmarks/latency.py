@@ -1,0 +1,264 @@
+"""Latency and memory of sessions, from Python, against the figures to reach.
+
+One thread, exact search, two kinds of routers. *given*: estimates that the user brings along, those
+of the workload `uniform`, so that a decision is the search and nothing else. *joint*: one Gaussian
+model of all models, in which each answer changes what is expected of every model, and a decision is
+the new estimates and the search.
+
+A router decides simulated queries from their start to their end; each ``next_model`` and each
+``observe`` is timed by itself, with the garbage collector on. Every tenth query is walked once more
+by the compiled call alone; Python's share is the median difference of the same decisions. Those of
+the first queries are asserted to be those of `Router.select`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import headrace as hr
+import numpy as np
+from common import machine
+from figures import Goal, Measured, figures
+from headrace._compiled_state import CompiledState
+from tables import Table, microseconds
+from workloads import WORKLOADS, Floats
+
+N_TRAINING, N_QUERIES = 400, 2000
+PRICE = 0.05
+"""Quality for a unit of cost: about three of the models run on a query."""
+SIZES = (10, 50, 200)
+POINTS = (0.5, 0.99, 0.999)
+WARM_UP = 500
+"""Queries before any time counts."""
+N_COMPARED = 40
+"""Queries whose decisions are compared with `Router.select`."""
+OPEN, OPEN_MODELS = 10_000, 50
+"""Sessions that are open at once, to measure their memory, and their models."""
+PAGE = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
+
+MEDIANS = {10: 8.0, 50: 20.0, 200: 60.0}
+"""Microseconds, to reach."""
+LIMITS = (("p99.9 / p50", 10.0, "x"), ("Python's share", 3.0, "us"))
+KINDS = ("given", "joint")
+CASES = {(kind, k): f"next_model, {kind}, k = {k}" for kind in KINDS for k in SIZES}
+GOALS = (
+    *(Goal(case, "p50", MEDIANS[k], "us", at_least=False) for (_, k), case in CASES.items()),
+    *(Goal(case, *limit, at_least=False) for limit in LIMITS for case in CASES.values()),
+    Goal(f"{OPEN:,} open sessions, k = {OPEN_MODELS}", "memory", 100.0, "MB", at_least=False),
+)
+
+
+def answer_log(k: int, n: int, seed: int) -> hr.QueryLog:
+    """Return a log of models whose quality grows with the logarithm of their cost."""
+    rng = np.random.default_rng(seed)
+    skill = np.linspace(-0.5, 1.5, k) + 0.2 * rng.normal(size=k)
+    hard = rng.normal(size=(n, 1))
+    level = skill - hard + 0.6 * rng.normal(size=(n, k))
+    quality = (rng.random((n, k)) < 1.0 / (1.0 + np.exp(-1.5 * level))).astype(float)
+    signals = quality + 0.5 * rng.normal(size=(n, k))
+    features = np.column_stack([hard + 0.5 * rng.normal(size=(n, 1)), rng.normal(size=(n, 3))])
+    cost = np.geomspace(0.1, 10.0, k) * np.exp(0.1 * rng.normal(size=(n, k)))
+    return hr.QueryLog(quality, cost, features=features, signals=signals)
+
+
+def joint(k: int) -> tuple[hr.Router, hr.QueryLog]:
+    """Return a router with a model of all models, and queries."""
+    router = hr.Router(hr.GaussianEstimator(), lookahead=0.5, lambda_=PRICE, n_threads=1)
+    return router.fit(answer_log(k, N_TRAINING, seed=0)), answer_log(k, N_QUERIES, seed=1)
+
+
+def given(k: int) -> tuple[hr.Router, hr.QueryLog]:
+    """Return a router with the user's own estimates, and the queries that they are of."""
+    drawn = WORKLOADS["uniform"](N_QUERIES, k, 0)
+    assert drawn.sigmas is not None
+    after = drawn.qualities + drawn.sigmas * np.random.default_rng(1).normal(size=(N_QUERIES, k))
+    estimator = hr.PrecomputedEstimator(drawn.qualities, drawn.costs, drawn.sigmas, post=after)
+    log = hr.QueryLog(np.full((N_QUERIES, k), np.nan), drawn.costs)
+    router = hr.Router(estimator, lookahead=1.0, lambda_=float(drawn.lambdas.mean()), n_threads=1)
+    return router.fit(log, refit=False), log
+
+
+MAKERS: dict[str, Callable[[int], tuple[hr.Router, hr.QueryLog]]] = {"given": given, "joint": joint}
+
+
+def paths(router: hr.Router, queries: hr.Queries) -> list[list[int]]:
+    """Decide with `Router.select`, step by step, which models run on each query."""
+    found: list[list[int]] = [[] for _ in range(len(queries))]
+    ran = np.zeros((len(queries), queries.n_models), dtype=np.bool_)
+    active = np.arange(len(queries))
+    while len(active):
+        chosen = router.select(queries.rows(active), ran[active]).next_model
+        active, chosen = active[chosen >= 0], chosen[chosen >= 0]
+        ran[active, chosen] = True
+        for row, model in zip(active.tolist(), chosen.tolist(), strict=True):
+            found[row].append(model)
+    return found
+
+
+@dataclass
+class Times:
+    """Seconds of each call; of ``again`` and ``compiled``, of the same decisions."""
+
+    next_model: list[float] = field(default_factory=list)
+    observe: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    compiled: list[float] = field(default_factory=list)
+
+
+class Walker:
+    """Walks the queries of a log in turn, through sessions of a router."""
+
+    def __init__(self, router: hr.Router, log: hr.QueryLog) -> None:
+        known = log.queries
+        self.router = router
+        self.n = log.n_queries
+        self.features = [None] * self.n if known.features is None else list(known.features)
+        self.signals: list[list[float | None]] = (
+            [[None] * log.n_models] * self.n
+            if known.signals is None
+            else known.signals[:, :, 0].tolist()
+        )
+        self.costs: list[list[float]] = log.cost.tolist()
+        self.compiled = isinstance(self.start(0)._state, CompiledState)
+
+    def start(self, row: int) -> hr.Session:
+        """Start a session for a query."""
+        return self.router.start(self.features[row], index=row)
+
+    def walk(self, row: int, times: Times) -> list[int]:
+        """Walk one query as a user does; return the models that ran."""
+        run = self.start(row)
+        signals, costs = self.signals[row], self.costs[row]
+        path: list[int] = []
+        while True:
+            start = perf_counter()
+            name = run.next_model
+            times.next_model.append(perf_counter() - start)
+            if name is None:
+                return path
+            model = run.next_index
+            path.append(model)
+            signal, cost = signals[model], costs[model]
+            start = perf_counter()
+            run.observe(name, signal, cost=cost)
+            times.observe.append(perf_counter() - start)
+
+    def walk_compiled(self, row: int, times: Times) -> list[int]:
+        """Walk one query by calls of the compiled session, and nothing around them."""
+        state = self.start(row)._state
+        assert isinstance(state, CompiledState)
+        session = state._session
+        path: list[int] = []
+        while True:
+            start = perf_counter()
+            model = session.next_model()
+            times.compiled.append(perf_counter() - start)
+            if model < 0:
+                return path
+            path.append(model)
+            signal = self.signals[row][model]
+            session.observe(model, None if signal is None else np.array([signal]))
+
+
+def timed(walker: Walker, n_decisions: int) -> Times:
+    """Time so many decisions."""
+    for row in range(WARM_UP):
+        walker.walk(row % walker.n, Times())
+    times = Times()
+    turn = 0
+    while len(times.next_model) < n_decisions:
+        first = len(times.next_model)
+        path = walker.walk(turn % walker.n, times)
+        if walker.compiled and turn % 10 == 0:
+            assert walker.walk_compiled(turn % walker.n, times) == path
+            times.again += times.next_model[first:]
+        turn += 1
+    return times
+
+
+def assert_decides_as_router(walker: Walker, log: hr.QueryLog) -> None:
+    """Assert that sessions go the way of `Router.select`."""
+    expected = paths(walker.router, log.queries.rows(np.arange(N_COMPARED)))
+    nowhere = Times()
+    for row, path in enumerate(expected):
+        walked = walker.walk(row, nowhere)
+        assert walked == path, f"query {row}: the session ran {walked}, Router.select {path}"
+
+
+def resident_bytes() -> int | None:
+    """Return the memory of this process, where the system says."""
+    file = Path("/proc/self/statm")
+    return int(file.read_text().split()[1]) * PAGE if file.exists() else None
+
+
+def memory_of_open_sessions() -> float | None:
+    """Return the megabytes of open sessions, each between its first answer and its second model."""
+    walker = Walker(*joint(OPEN_MODELS))
+    for row in range(WARM_UP):
+        walker.walk(row, Times())
+    gc.collect()
+    before = resident_bytes()
+    runs = []
+    for i in range(OPEN):
+        row = i % N_QUERIES
+        run = walker.start(row)
+        if run.next_model is not None:
+            model = run.next_index
+            run.observe(model, walker.signals[row][model], cost=walker.costs[row][model])
+        _ = run.next_model
+        runs.append(run)
+    after = resident_bytes()
+    return None if before is None or after is None else (after - before) / 1e6
+
+
+def add_rows(kind: str, k: int, times: Times, rows: list[list[str]], measured: Measured) -> None:
+    """Write the percentiles of one router to the table and to the figures."""
+
+    def add(what: str, seconds: list[float]) -> Floats:
+        points: Floats = np.quantile(seconds, POINTS)
+        cells = map(microseconds, points.tolist())
+        rows.append([kind, str(k), what, f"{len(seconds):,}", *cells])
+        return points
+
+    points = add("next_model", times.next_model)
+    case = CASES[kind, k]
+    measured[case, "p50"] = 1e6 * points[0]
+    measured[case, "p99.9 / p50"] = points[2] / points[0]
+    if times.compiled:
+        add("the compiled call in it", times.compiled)
+        share = np.median(np.subtract(times.again, times.compiled))
+        measured[case, "Python's share"] = 1e6 * float(share)
+    add("observe", times.observe)
+
+
+def main() -> None:
+    """Measure, assert and print."""
+    parser = argparse.ArgumentParser(description="Latency and memory of sessions.")
+    parser.add_argument("--decisions", type=int, default=1_000_000, help="timed for each size")
+    parser.add_argument("--quick", action="store_true", help="20,000 decisions for each size")
+    chosen = parser.parse_args()
+    measured: Measured = {}
+    memory = memory_of_open_sessions()
+    if memory is not None:
+        measured[GOALS[-1].case, "memory"] = memory
+    rows: list[list[str]] = []
+    for kind, k in CASES:
+        router, log = MAKERS[kind](k)
+        walker = Walker(router, log)
+        assert_decides_as_router(walker, log)
+        times = timed(walker, 20_000 if chosen.quick else chosen.decisions)
+        add_rows(kind, k, times, rows, measured)
+    print(machine(), end="\n\n")
+    columns = ["estimates", "models", "call", "calls", "p50 us", "p99 us", "p99.9 us"]
+    print(Table("Latency of sessions", "", columns, rows), end="\n\n")
+    print(figures(measured, GOALS))
+
+
+if __name__ == "__main__":
+    main()
