@@ -26,6 +26,7 @@ import numpy as np
 from common import machine
 from figures import Goal, Measured, figures
 from headrace._compiled_state import CompiledState
+from numpy.typing import NDArray
 from tables import Table, microseconds
 from workloads import WORKLOADS, Floats
 
@@ -87,13 +88,17 @@ def given(k: int) -> tuple[hr.Router, hr.QueryLog]:
 MAKERS: dict[str, Callable[[int], tuple[hr.Router, hr.QueryLog]]] = {"given": given, "joint": joint}
 
 
-def paths(router: hr.Router, queries: hr.Queries) -> list[list[int]]:
+def paths(
+    router: hr.Router, queries: hr.Queries, dearer: NDArray[np.bool_] | None = None
+) -> list[list[int]]:
     """Decide with `Router.select`, step by step, which models run on each query."""
+    dear = np.zeros(len(queries), dtype=np.bool_) if dearer is None else dearer
     found: list[list[int]] = [[] for _ in range(len(queries))]
     ran = np.zeros((len(queries), queries.n_models), dtype=np.bool_)
     active = np.arange(len(queries))
     while len(active):
-        chosen = router.select(queries.rows(active), ran[active]).next_model
+        selection = router.select(queries.rows(active), ran[active], dearer=dear[active])
+        chosen = selection.next_model
         active, chosen = active[chosen >= 0], chosen[chosen >= 0]
         ran[active, chosen] = True
         for row, model in zip(active.tolist(), chosen.tolist(), strict=True):

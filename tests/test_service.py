@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -171,6 +172,31 @@ def test_health_and_explain() -> None:
         assert (await client.get("/health")).json()["open_sessions"] == 0
 
     with_client(make_app(), use)
+
+
+def test_what_the_readme_shows(tmp_path: Path) -> None:
+    text = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"hr": hr}
+    [log] = [block for block in code if block.count("curves = ")]
+    exec(log[: log.index("curves = ")], names)
+    path = tmp_path / "router"
+    names["router"].save(path)
+    app = service_app.create_app(lambda: hr.load_router(path))
+    steps = re.findall(r"\$ curl -d '(.*)' localhost:8000(/\w+)\n(.*)\n", text)
+    assert len(steps) == 3
+
+    async def use(client: Client) -> None:
+        session = ""
+        for body, route, shown in steps:
+            given, expected = json.loads(body), json.loads(shown)
+            if session:
+                given["session"] = session
+            told = (await client.post(route, json=given)).json()
+            session = told["session"]
+            assert told == {**expected, "session": session}
+
+    with_client(app, use)
 
 
 GOOD = query(0)
