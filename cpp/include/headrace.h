@@ -248,7 +248,8 @@ HEADRACE_C_API int headrace_session_answer(const headrace_session* session,
 
 /* Why the last decision is what it is; as in a selection, for one query. */
 typedef struct headrace_choice {
-    size_t size;        /* sizeof(headrace_choice), set by the caller; later fields are written */
+    size_t size; /* sizeof(headrace_choice), set by the caller; all the rest of it is written,
+                    fields that an older library does not know as zero */
     int64_t next_model; /* -1: stop */
     int64_t nodes;      /* that the exact search bounded; else 0 */
     double tradeoff;
