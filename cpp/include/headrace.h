@@ -202,7 +202,9 @@ typedef struct headrace_query {
 } headrace_query;
 
 /* One query from its start to its answer. Belongs to one thread at a time. It may be started again
- * and again, and then allocates nothing once it is warm.
+ * and again, and then allocates nothing once it is warm: when as many threads as decide now have
+ * decided with its router before, and with covariances, on the same sets of models that have run.
+ * Excluded models, and messages of faults, do allocate.
  *
  *     headrace_session_start(session, &query);
  *     while (headrace_session_next(session, &model) == HEADRACE_OK && model >= 0) {
