@@ -200,7 +200,7 @@ def test_few_and_many_models(k: int) -> None:
 def test_prices_by_step() -> None:
     log = simulated(150, 4, 1)
     router = hr.Router(hr.GaussianEstimator(), lambda_=0.02, lookahead=1.0).fit(log)
-    fit, estimator = router._learned
+    fit, estimator = router._learned[:2]
     stepped = copy.replace(fit) if hasattr(copy, "replace") else copy.copy(fit)
     object.__setattr__(stepped, "step_factors", np.array([1.0, 0.25, 4.0]))
     router._adopt(stepped, estimator)
@@ -334,7 +334,8 @@ def test_copies_and_new_fits_start_afresh() -> None:
         assert isinstance(other._state, CompiledState)
         assert other.next_model == run.next_model
     before = router._decider()
-    router.strategy = "index"
+    assert router._decider() is before
+    router.n_threads = 2
     assert router._decider() is not before
     assert isinstance(router.start(features)._state, CompiledState)
 

@@ -144,7 +144,7 @@ def test_searches_depth_and_prices_by_step(search: str) -> None:
         Blend(), strategy="cascade", lookahead=1.0, n_threads=1, n_samples=N_SAMPLES
     )
     stepped.fit(log, budget=float(log.cost.mean()))
-    fit, estimator = stepped._learned
+    fit, estimator = stepped._learned[:2]
     factors = np.array([1.0, 0.01, 30.0])
     changed = copy.copy(fit)
     object.__setattr__(changed, "step_factors", factors)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,7 +99,8 @@ class Router:
         The models by mean cost on the log: the order of a cascade, and of all decisions, so that
         they do not depend on the order of the log's columns.
     estimator_ : Estimator
-        The fitted estimator.
+        The fitted estimator: the router's own, so that another fit of the one that was given
+        changes nothing.
     models_ : tuple of str
         The models of the log.
     n_features_in_ : int
@@ -107,7 +110,9 @@ class Router:
     -----
     The method is that of Dekoninck, Baader and Vechev, "A Unified Approach to Routing and Cascading
     for LLMs", ICML 2025. Parameters and fitted attributes follow scikit-learn, whose ``clone``
-    works on a router; scikit-learn is not needed.
+    works on a router; scikit-learn is not needed. A parameter that is set after a fit takes effect
+    at the next one, because prices are tuned for the policy of the fit; `n_threads` and `backend`,
+    which change no answer, do at once.
 
     Examples
     --------
@@ -164,7 +169,7 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: tuple[tuple[Hashable, ...], Decider] | None = None
+        self._made: tuple[dict[str, Any], Decider] | None = None
 
     @property
     def lambda_(self) -> float | None:
@@ -231,8 +236,9 @@ class Router:
             Mean realised quality, reached by the cheapest mixture of two policies that is found;
             met with equality, unless the cheapest policy does better.
         refit : bool
-            Fit a copy of the estimator on the log. False uses it as it is, already fitted: tuning
-            for a budget then looks at no quality unless it chooses the look-ahead.
+            Fit a copy of the estimator on the log. False takes a shallow copy of it as it is,
+            already fitted: tuning for a budget then looks at no quality unless it chooses the
+            look-ahead.
         progress : bool
             Show a progress bar (needs tqdm).
 
@@ -351,8 +357,12 @@ class Router:
         return self
 
     def _adopt(self, fit: Fit, estimator: Estimator) -> None:
-        """Take over what was learned."""
-        self._learned = fit, estimator  # at once: threads that decide see one fit or the other
+        """Take over what was learned, with the parameters as they are now."""
+        estimator = copy.copy(estimator)  # who has the other may fit it again
+        parameters = self.get_params(deep=False)
+        del parameters["estimator"]
+        # At once: threads that decide see one fit or the other.
+        self._learned = fit, estimator, self.policy(fit.lookahead), parameters
         self.lambdas_ = (fit.mixture.cheap.price, fit.mixture.dear.price)
         self.gamma_ = fit.mixture.gamma
         self.lookahead_ = fit.lookahead
@@ -363,7 +373,7 @@ class Router:
         self.n_features_in_ = fit.n_features
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Save the fitted router: its parameters, what it learned, and its estimator.
+        """Save the fitted router: the parameters of the fit, what it learned, and its estimator.
 
         Parameters
         ----------
@@ -644,29 +654,21 @@ class Router:
         )
 
     def _decider(self) -> Decider:
-        """Return what decides; made once for a fit and the parameters as they are."""
+        """Return what decides; made once for a fit, a number of threads and a backend."""
         self._check_fitted()
-        learned, made = self._learned, self._made
-        options = (
-            self.strategy,
-            self.search,
-            self.max_depth,
-            self.n_samples,
-            self.seed,
-            self.n_threads,
-            self.backend,
-        )
-        if made is None or made[0] != options or not made[1].is_of(*learned):
-            made = options, Decider(*learned, self.policy(learned[0].lookahead))
+        (fit, estimator, policy, parameters), made = self._learned, self._made
+        execution = {"n_threads": self.n_threads, "backend": self.backend}
+        if made is None or made[0] != execution or not made[1].is_of(fit, estimator):
+            policy = replace(policy, n_threads=self.n_threads, backend=self.backend)
+            made = execution, Decider(fit, estimator, policy, parameters | execution)
             self._made = made
         return made[1]
 
     def _content(self, decider: Decider) -> bytes:
         """Return the content of the file that the router is saved in."""
         saved = Saved()
-        for name, value in self.get_params(deep=False).items():
-            if name != "estimator":
-                put_parameter(saved, f"{PARAMETERS}.{name}", value)
+        for name, value in decider.parameters.items():
+            put_parameter(saved, f"{PARAMETERS}.{name}", value)
         put(saved, FIT, decider.fit)
         if decider.draws is not None:
             put(saved, POLICY, decider.draws)
