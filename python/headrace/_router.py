@@ -583,7 +583,12 @@ class Router:
         """Answer one query on an event loop: call models until the session stops.
 
         A model whose call raises, is late, or returns what is no answer is excluded, and what to do
-        next is decided anew among the others. Cancelling the driver cancels the call in flight.
+        next is decided anew among the others. A cost that comes with a refused answer counts.
+
+        A call that is late is cancelled and not waited for. Cancelling the driver cancels the call
+        in flight and waits for its end, as ``asyncio`` does, but for no longer than `timeout` or
+        `deadline` allow. Without them, a call that does not let itself be cancelled is waited for
+        until the driver is cancelled once more.
 
         Parameters
         ----------
