@@ -47,6 +47,8 @@ from headrace._tuning import Mixture, Point, TargetError, meet, reach
 LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Factors on the uncertainty that are tried where the user gives none."""
 
+LARGEST_INDEX = 2**63 - 1
+
 PARAMETERS, FIT, POLICY = "router", "fit", "policy"
 """Where they are in a saved router."""
 
@@ -565,7 +567,7 @@ class Router:
             lambda: self._content(decider),
             known,
             groups,
-            check_integer("index", index, 0),
+            check_integer("index", index, 0, LARGEST_INDEX),
             dear,
             None if pace is None else pace.surcharge,
         )
@@ -834,6 +836,7 @@ def _pace(
             "a deadline or latency_weight needs the expected seconds of each model: give seconds, "
             "or fit on a log with the latency of every model"
         )
+    check_floats("latency_weight * seconds", weight * expected, {"(k,)": expected.shape})
     return Pace(expected, weight, math.inf if deadline is None else _number("deadline", deadline))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -254,6 +255,12 @@ class Session:
             dearer=self.dearer,
             barred=self._barred or {},
             surcharge=None if self._pace is None else self._pace.surcharge,
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a session is not copied or pickled: save the router, and start a session where it is "
+            "needed"
         )
 
     def __repr__(self) -> str:
