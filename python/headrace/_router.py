@@ -553,6 +553,11 @@ class Router:
         ValueError
             Features of another shape than those of the log, a deadline or weight without expected
             seconds, or a weight for a threshold cascade, which knows no costs.
+
+        Notes
+        -----
+        The first session of a fit makes its compiled form: about a millisecond at 50 models, 5 to
+        10 at 200. A service starts one before it takes requests, and before it forks.
         """
         decider = self._decider()
         known = _known_features(features, decider.fit.n_features)
