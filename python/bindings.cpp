@@ -4,7 +4,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -263,73 +265,122 @@ headrace::Label label_of(const py::object& given) {
     return given.cast<std::int64_t>();
 }
 
-SharedRouter router_of(const py::bytes& content) {
+SharedRouter read_router(const py::bytes& content) {
     const std::string_view view(content);
     const auto* data = reinterpret_cast<const unsigned char*>(view.data());
+    const py::gil_scoped_release unlock;
     return {headrace::Router::from_bytes({data, view.size()})};
 }
 
-// A decision takes microseconds, so the interpreter's lock is kept.
-headrace::Session start(const SharedRouter& shared, const MaybeArray<double>& features,
-                        const py::object& group, bool dearer, std::int64_t row,
-                        const MaybeArray<double>& surcharge) {
-    headrace::Session session(shared.router);
-    session.start({numbers_of(features, "features"), label_of(group), dearer, row,
-                   numbers_of(surcharge, "surcharge")});
-    return session;
+// What Python holds of a session.
+struct HeldSession {
+    headrace::Session session;
+    std::atomic<bool> in_use{false};
+};
+
+// The use of a session by one call. A second one at the same time would break it: from another
+// thread, or from a handler of signals.
+class Use {
+public:
+    explicit Use(HeldSession& held) : held_(held) {
+        if (held.in_use.exchange(true, std::memory_order_acquire)) {
+            throw std::runtime_error("this session is in use by another thread");
+        }
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use() { held_.in_use.store(false, std::memory_order_release); }
+
+    headrace::Session* operator->() const { return &held_.session; }
+
+private:
+    HeldSession& held_;
+};
+
+std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeArray<double>& features,
+                                   const py::object& group, bool dearer, std::int64_t row,
+                                   const MaybeArray<double>& surcharge) {
+    auto held = std::make_unique<HeldSession>(headrace::Session(shared.router));
+    held->session.start({numbers_of(features, "features"), label_of(group), dearer, row,
+                         numbers_of(surcharge, "surcharge")});
+    return held;
 }
 
-std::int64_t next_model(headrace::Session& session) {
-    static const std::function<bool()> poll = signals_raise;
+// Most decisions take microseconds, less than it may take to get the interpreter's lock back. One
+// that lasts until it polls goes on without the lock.
+std::int64_t next_model(HeldSession& held) {
+    const Use session(held);
+    std::optional<py::gil_scoped_release> unlock;
+    const std::function<bool()> poll = [&unlock] {
+        if (!unlock) unlock.emplace();
+        return signals_raise();
+    };
     try {
-        return session.next_model(poll);
+        return session->next_model(poll);
     } catch (const headrace::Interrupted&) {
+        unlock.reset();
         throw py::error_already_set();  // what the handler raised
     }
 }
 
-void observe(headrace::Session& session, std::size_t model, const MaybeArray<double>& signals) {
-    session.observe(model, numbers_of(signals, "signals"));
+void observe(HeldSession& held, std::size_t model, const MaybeArray<double>& signals) {
+    Use(held)->observe(model, numbers_of(signals, "signals"));
 }
 
-py::tuple estimates(const headrace::Session& session) {
-    const std::size_t k = session.router().n_models();
+py::tuple estimates(HeldSession& held) {
+    const Use session(held);
+    const std::size_t k = session->router().n_models();
     std::vector<double> qualities(k), costs(k), deviations(k);
-    session.estimates(qualities, costs, deviations);
+    session->estimates(qualities, costs, deviations);
     return py::make_tuple(array_of(std::move(qualities), {k}), array_of(std::move(costs), {k}),
                           array_of(std::move(deviations), {k}));
 }
 
-py::tuple choice(const headrace::Session& session) {
-    const headrace::Choice& chosen = session.choice();
-    const std::span<const std::uint8_t> truths = session.supermodel();
+py::tuple choice(HeldSession& held) {
+    const Use session(held);
+    const headrace::Choice& chosen = session->choice();
+    const std::span<const std::uint8_t> truths = session->supermodel();
     py::array_t<bool> supermodel(static_cast<py::ssize_t>(truths.size()));
     std::copy(truths.begin(), truths.end(), supermodel.mutable_data());
     return py::make_tuple(supermodel, chosen.tradeoff, chosen.quality, chosen.cost,
                           chosen.upper_bound, chosen.optimal, chosen.nodes);
 }
 
+// Objects are made by functions of the module alone: one that Python made would hold nothing.
+PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
+    PyErr_Format(PyExc_TypeError, "%s is not made by calling it: see headrace.Router",
+                 type->tp_name);
+    return nullptr;
+}
+
 void bind_routers(py::module_& module) {
-    using headrace::Session;
     const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
-    py::class_<SharedRouter>(module, "Router", plain, py::is_final(),
+    const py::custom_type_setup made(
+        [](PyHeapTypeObject* type) { type->ht_type.tp_new = refuse_new; });
+    py::class_<SharedRouter>(module, "Router", plain, made, py::is_final(),
                              "A fitted router; immutable, so that threads share it.")
-        .def(py::init(&router_of), py::arg("content"))
         .def_property_readonly("models",
                                [](const SharedRouter& shared) { return shared.router->models(); })
         .def_property_readonly("n_rows",
                                [](const SharedRouter& shared) { return shared.router->n_rows(); })
         .def("start", &start, py::arg("features").noconvert(), py::arg("group"), py::arg("dearer"),
              py::arg("row"), py::arg("surcharge").noconvert());
-    py::class_<Session>(module, "Session", plain, py::is_final(),
-                        "One query; of one thread at a time.")
+    py::class_<HeldSession>(module, "Session", plain, made, py::is_final(),
+                            "One query; of one thread at a time.")
         .def("next_model", &next_model)
         .def("observe", &observe, py::arg("model"), py::arg("signals").noconvert())
-        .def("exclude", &Session::exclude, py::arg("model"))
-        .def("is_excluded", &Session::is_excluded, py::arg("model"))
-        .def("answer", &Session::answer)
+        .def(
+            "exclude", [](HeldSession& held, std::size_t model) { Use(held)->exclude(model); },
+            py::arg("model"))
+        .def(
+            "is_excluded",
+            [](HeldSession& held, std::size_t model) { return Use(held)->is_excluded(model); },
+            py::arg("model"))
+        .def("answer", [](HeldSession& held) { return Use(held)->answer(); })
         .def("estimates", &estimates)
         .def("choice", &choice);
+    module.def("read_router", &read_router, py::arg("content"),
+               "The router of what a file of one holds.");
 }
 
 py::dict instruction_sets() {

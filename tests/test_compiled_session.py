@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ class Comparison:
 
     def __init__(self, router: hr.Router, log: hr.QueryLog) -> None:
         self.router, self.log = router, log
-        self.compiled = core.Router(content_of(router))
+        self.compiled = core.read_router(content_of(router))
         self.states = self.close = 0
 
     def run(self, rows: np.ndarray[Any, Any], rng: np.random.Generator) -> None:
@@ -199,7 +200,7 @@ def test_few_and_many_models(k: int) -> None:
 def test_prices_by_step() -> None:
     log = simulated(150, 4, 1)
     router = hr.Router(hr.GaussianEstimator(), lambda_=0.02, lookahead=1.0).fit(log)
-    fit, estimator = router._learned
+    fit, estimator = router._learned[:2]
     stepped = copy.replace(fit) if hasattr(copy, "replace") else copy.copy(fit)
     object.__setattr__(stepped, "step_factors", np.array([1.0, 0.25, 4.0]))
     router._adopt(stepped, estimator)
@@ -310,7 +311,7 @@ def test_labels_of_groups() -> None:
     ):
         log = hr.QueryLog(base.quality, base.cost, signals=base.queries.signals, groups=labels)
         router = hr.Router(hr.GaussianEstimator(), lambda_=0.05).fit(log)
-        compiled = core.Router(content_of(router))
+        compiled = core.read_router(content_of(router))
         codes = []
         for label in (labels[0], labels[1], unseen, None):
             session = compiled.start(None, label, False, 0, None)
@@ -333,7 +334,8 @@ def test_copies_and_new_fits_start_afresh() -> None:
         assert isinstance(other._state, CompiledState)
         assert other.next_model == run.next_model
     before = router._decider()
-    router.strategy = "index"
+    assert router._decider() is before
+    router.n_threads = 2
     assert router._decider() is not before
     assert isinstance(router.start(features)._state, CompiledState)
 
@@ -363,17 +365,17 @@ def test_the_draws_are_in_the_file(tmp_path: Path) -> None:
             with pytest.raises(ValueError, match=r"there is no array 'policy\.samples'"):
                 hr.load_router(tmp_path / "b")
             with pytest.raises(ValueError, match="the draws that it decides by are not there"):
-                core.Router((tmp_path / "b").read_bytes())
+                core.read_router((tmp_path / "b").read_bytes())
 
 
 def test_misuse_and_bad_files() -> None:
     router, log = router_of("gaussian")
     content = content_of(router)
-    compiled = core.Router(content)
+    compiled = core.read_router(content)
     assert compiled.models == list(log.models)
     assert compiled.n_rows == 0
     with pytest.raises(ValueError, match=r"'content' is not a saved router .* is cut"):
-        core.Router(content[:-1])
+        core.read_router(content[:-1])
     with pytest.raises(ValueError, match="features must be 2 numbers, got 3"):
         compiled.start(np.zeros(3), None, False, 0, None)
     with pytest.raises(ValueError, match="features must be finite, got nan at index 1"):
@@ -399,7 +401,33 @@ def test_misuse_and_bad_files() -> None:
         session.exclude(first)
     own, log = router_of("precomputed")
     with pytest.raises(ValueError, match="row 150 of its log, and there are estimates of 150 rows"):
-        core.Router(content_of(own)).start(None, None, False, 150, None)
+        core.read_router(content_of(own)).start(None, None, False, 150, None)
+
+
+@pytest.mark.parametrize("kind", [core.Router, core.Session])
+def test_python_makes_no_objects_of_its_own(kind: Any) -> None:
+    for make in (kind, lambda: kind.__new__(kind), lambda: kind.__base__.__new__(kind)):
+        with pytest.raises(TypeError, match=r"headrace\._core\."):
+            make()
+
+
+def test_a_long_decision_lets_others_run_but_not_in_its_session() -> None:
+    k = 18
+    ante = np.full((1, k), 0.5)
+    log = hr.QueryLog(ante, np.full(k, 0.01))
+    router = hr.Router(
+        hr.PrecomputedEstimator(ante, log.cost, sigmas=np.full(k, 0.3), post=ante),
+        search="exhaustive",
+        lambda_=0.5,
+        lookahead=1.0,
+    ).fit(log, refit=False)
+    session = core.read_router(content_of(router)).start(None, None, False, 0, None)
+    with ThreadPoolExecutor(1) as pool:
+        decision = pool.submit(session.next_model)
+        with pytest.raises(RuntimeError, match="this session is in use by another thread"):
+            any(session.is_excluded(0) for _ in iter(decision.done, True))
+    assert decision.result() == session.next_model() >= 0
+    assert not session.is_excluded(0)
 
 
 @pytest.mark.parametrize("kind", ["gaussian groups", "gaussian logistic", "binary own"])
@@ -421,7 +449,7 @@ def test_any_numbers_are_harmless(kind: str, tmp_path: Path) -> None:
             cells[at] = rng.integers(-(2**62), 2**62) >> rng.integers(0, 62)
         write_tensor_file(tmp_path / "b", changed, texts)
         with suppress(ValueError):  # whatever else is raised fails
-            compiled = core.Router((tmp_path / "b").read_bytes())
+            compiled = core.read_router((tmp_path / "b").read_bytes())
             made += 1
             n_features, n_signals = router._learned[0].n_features, router._learned[0].n_signals
             session = compiled.start(np.full(n_features, 0.5), 1, False, 0, None)

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -146,6 +147,22 @@ def test_a_failing_model_is_excluded(fault: Callable[[], Awaitable[Any]], reason
     assert [*run.failures] == [first]
     assert reason in run.failures[first]
     assert run.explanation.excluded == run.failures
+
+
+def test_the_cost_of_a_refused_answer_counts() -> None:
+    router, log = fitted()
+    first, second = in_order(router)[:2]
+    for given, spent in (
+        (("a", np.nan, 0.5), 0.5),
+        (("a", "good", 0.5), 0.5),
+        (("a", np.nan, np.nan), 0.0),
+        (("a", np.nan, "free"), 0.0),
+        (("a", 0.5, 1.0, 2.0), 0.0),
+    ):
+        call = answering(log, 0, **{first[-1]: giving(given), second[-1]: giving(("b", 9.0, 1.0))})
+        run = asyncio.run(arun(router, log, 0, call))
+        assert [*run.failures] == [first]
+        assert run.cost == run.session.cost == 1.0 + spent
 
 
 def test_a_call_that_raises_at_once() -> None:
@@ -292,7 +309,42 @@ def test_cancelling_cancels_the_call_in_flight() -> None:
     asyncio.run(quiet(main()))
 
 
-def test_a_thousand_cancelled_at_random() -> None:
+@pytest.mark.parametrize("timeout", [0.1, None])
+def test_a_cancelled_driver_does_not_wait_for_ever(timeout: float | None) -> None:
+    """Until the call is late, or until it is cancelled once more."""
+    router, log = fitted()
+
+    async def main() -> None:
+        began, refused, release, ended = (asyncio.Event() for _ in range(4))
+
+        async def stubborn() -> Any:
+            began.set()
+            with suppress(asyncio.CancelledError):
+                await forever()
+            refused.set()
+            await release.wait()
+            ended.set()
+
+        call = answering(log, 0, **{in_order(router)[0][-1]: stubborn})
+        task = asyncio.ensure_future(arun(router, log, 0, call, timeout=timeout))
+        await began.wait()
+        task.cancel()
+        await refused.wait()
+        if timeout is None:
+            await asyncio.sleep(0.03)
+            assert not task.done()
+            task.cancel()
+        await asyncio.wait({task}, timeout=30.0)
+        assert task.cancelled()
+        assert not ended.is_set()
+        release.set()
+        await ended.wait()
+        await asyncio.sleep(0)
+
+    asyncio.run(quiet(main()))
+
+
+def test_ten_thousand_cancelled_at_random() -> None:
     router, log = fitted()
     draw = random.Random(0)
     began = ended = 0
@@ -324,15 +376,21 @@ def test_a_thousand_cancelled_at_random() -> None:
             return None
 
     async def main() -> None:
-        done = await asyncio.gather(*(one(row) for row in range(1000)))
+        done = await asyncio.gather(*(one(row) for row in range(10_000)))
         finished = [run for run in done if run is not None]
-        assert 0 < len(finished) < 1000
+        assert 0 < len(finished) < 10_000
         assert all(run.answer == run.model for run in finished)
         assert set(failed) <= {4}
         assert began == ended
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
+    def n_sessions() -> int:
+        gc.collect()
+        return sum(type(one) is hr.Session for one in gc.get_objects())
+
+    before = n_sessions()
     asyncio.run(quiet(main()))
+    assert n_sessions() == before
 
 
 def test_two_loops_in_two_threads_share_a_router() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import headrace as hr
@@ -326,7 +327,8 @@ def test_tuning_for_a_budget_needs_no_labels() -> None:
         without = router(estimator, strategy=strategy).fit(blind, budget=0.8, refit=False)
         assert without.lambdas_ == with_labels.lambdas_
         assert without.gamma_ == with_labels.gamma_
-        assert without.estimator_ is estimator
+        assert isinstance(without.estimator_, Joint)
+        assert without.estimator_ is not estimator
     assert hr.Router(estimator).fit(blind, budget=0.8, refit=False).lookahead_ == 1.0
     with pytest.raises(ValueError, match="has no quality"):  # the estimator's own word
         router(hr.GaussianEstimator()).fit(blind, budget=0.8)
@@ -567,6 +569,43 @@ def test_scikit_learn_can_clone_a_router() -> None:
     assert "strategy='cascade'" in repr(twin)
     with pytest.raises(ValueError, match="unknown parameter 'depth'"):
         twin.set_params(depth=3)
+
+
+def test_what_is_set_after_a_fit_waits_for_the_next(tmp_path: Path) -> None:
+    """The price was tuned for the policy of the fit, which sessions and files keep, too."""
+    log = make_log(60, 4, 3)
+    ran = np.zeros((60, 4), dtype=bool)
+    changed = router(hr.GaussianEstimator(), lambda_=0.02).fit(log)
+    expected = changed.select(log.queries, ran)
+    changed.set_params(strategy="routing", max_depth=1, n_samples=4, seed=5, backend="reference")
+    changed.save(tmp_path / "saved")
+    for each in (changed, hr.load_router(tmp_path / "saved")):
+        np.testing.assert_array_equal(each.select(log.queries, ran).supermodel, expected.supermodel)
+        assert each.start(log.queries.features[0]).explain().strategy == "cascade_routing"  # type: ignore[index]
+    assert expected.supermodel.sum(axis=1).max() > 1
+    routed = changed.fit(log).select(log.queries, ran)
+    assert routed.supermodel.sum(axis=1).max() == 1
+    assert hr.load_router(tmp_path / "saved").get_params()["strategy"] == "cascade_routing"
+
+
+def test_an_estimator_that_is_fitted_again_leaves_the_router_as_it_is(tmp_path: Path) -> None:
+    """Sessions of the compiled router and selections in Python go on to agree."""
+    log, other = make_log(60, 4, 3), make_log(60, 4, 4)
+    estimator = hr.GaussianEstimator().fit(log)
+    tuned = router(estimator, lambda_=0.05).fit(log, refit=False)
+    tuned.save(tmp_path / "saved")
+    loaded = hr.load_router(tmp_path / "saved")
+    rows, ran = np.arange(20), np.zeros((20, 4), dtype=bool)
+    expected = tuned.select(log.queries.rows(rows), ran).next_model
+    firsts = [tuned.start(log.queries.features[row]).next_index for row in rows]  # type: ignore[index]
+    estimator.fit(other)
+    loaded.estimator.fit(other)
+    for each in (tuned, loaded):
+        np.testing.assert_array_equal(each.select(log.queries.rows(rows), ran).next_model, expected)
+        again = [each.start(log.queries.features[row]).next_index for row in rows]  # type: ignore[index]
+        assert again == firsts
+    anew = router(estimator, lambda_=0.05).fit(log, refit=False)
+    assert anew.select(log.queries.rows(rows), ran).next_model.tolist() != expected.tolist()
 
 
 def test_import_is_light() -> None:

@@ -475,10 +475,12 @@ def test_2000_sessions_cancelled_at_random() -> None:
 
 
 class Failing(Blend):
-    """Fails once a model has run."""
+    """Fails once a model has run and it is broken."""
+
+    broken = False
 
     def estimate(self, queries: hr.Queries, ran: Sequence[int]) -> hr.Estimates:
-        if len(ran):
+        if self.broken and len(ran):
             raise RuntimeError("the estimator's own fault")
         return super().estimate(queries, ran)
 
@@ -486,8 +488,8 @@ class Failing(Blend):
 def test_a_failing_estimator_is_an_internal_error_in_json(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    router = hr.Router(Failing(), strategy="routing", lambda_=0.1, n_threads=1).fit(LOG)
-    router.strategy = "index"
+    router = hr.Router(Failing(), strategy="index", lambda_=0.1, n_threads=1).fit(LOG)
+    router.estimator_.broken = True  # type: ignore[attr-defined]
 
     async def use(client: Client) -> None:
         response = await client.post("/start", json={"features": GOOD["features"]})

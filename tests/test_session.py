@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -144,7 +145,7 @@ def test_searches_depth_and_prices_by_step(search: str) -> None:
         Blend(), strategy="cascade", lookahead=1.0, n_threads=1, n_samples=N_SAMPLES
     )
     stepped.fit(log, budget=float(log.cost.mean()))
-    fit, estimator = stepped._learned
+    fit, estimator = stepped._learned[:2]
     factors = np.array([1.0, 0.01, 30.0])
     changed = copy.copy(fit)
     object.__setattr__(changed, "step_factors", factors)
@@ -319,6 +320,15 @@ MISUSE: list[tuple[str, Callable[[hr.Session], object], type[Exception], str]] =
         hr.SessionError,
         "excluded already: no key",
     ),
+    (
+        "exclude at a negative cost",
+        lambda run: run.exclude(run.next_index, cost=-1.0),
+        hr.SessionError,
+        "cost must not be negative",
+    ),
+    ("copy", copy.copy, TypeError, "a session is not copied or pickled: save the router"),
+    ("deep copy", copy.deepcopy, TypeError, "a session is not copied or pickled"),
+    ("pickle", pickle.dumps, TypeError, "a session is not copied or pickled"),
     ("exclude unknown", lambda run: run.exclude("gpt"), hr.SessionError, "unknown model"),
 ]
 
@@ -338,9 +348,10 @@ def test_misuse_raises_and_changes_nothing(
     with pytest.raises(error, match=message):
         act(run)
     assert state() == before
+    run.exclude(run.next_index, cost=0.25)
     run.observe(run.next_index, 9.0, cost=1, latency=2)
     assert run.next_model is None
-    assert (run.cost, run.seconds) == (1.5, 3.0)
+    assert (run.cost, run.seconds) == (1.75, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -376,6 +387,11 @@ def test_faulty_starts() -> None:
         ({"features": np.full(8, np.nan)}, "must be finite"),
         ({"features": features, "seed": -1}, "seed must be at least 0"),
         ({"features": features, "index": -1}, "index must be at least 0"),
+        ({"features": features, "index": 2**63}, "index must be at most 9223372036854775807, got"),
+        (
+            {"features": features, "latency_weight": 1e99, "seconds": [1.0, 20.0, 1.0, 1.0]},
+            r"latency_weight \* seconds must not exceed 1e\+100 in magnitude, got 2e\+100 at",
+        ),
         ({"features": features, "deadline": -1.0}, "deadline must not be negative"),
         ({"features": features, "latency_weight": np.nan}, "latency_weight must be finite"),
         ({"features": features, "deadline": 1.0, "seconds": [1.0]}, "seconds must have shape"),

@@ -17,15 +17,23 @@ from multiprocessing import connection
 from pathlib import Path
 
 import headrace as hr
+import numpy as np
 import uvicorn
 
 from service.app import Limits, create_app
 
 
+def load(path: Path) -> hr.Router:
+    """Load a router; its first session makes its compiled form, here and not in a request."""
+    router = hr.load_router(path)
+    router.start(np.zeros(router.n_features_in_) if router.n_features_in_ else None)
+    return router
+
+
 def serve(number: int, router: hr.Router, given: argparse.Namespace) -> None:
     """Serve on one port until a signal comes."""
     app = create_app(
-        partial(hr.load_router, given.router),
+        partial(load, given.router),
         router=router,
         prefix=str(number),
         limits=Limits(given.most_sessions, given.idle_seconds, given.most_bytes),
@@ -71,7 +79,7 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=float, default=limits.idle_seconds)
     parser.add_argument("--most-bytes", type=int, default=limits.most_bytes)
     given = parser.parse_args()
-    router = hr.load_router(given.router)
+    router = load(given.router)
     if given.workers == 1:
         serve(0, router, given)
     else:

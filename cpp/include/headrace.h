@@ -202,7 +202,9 @@ typedef struct headrace_query {
 } headrace_query;
 
 /* One query from its start to its answer. Belongs to one thread at a time. It may be started again
- * and again, and then allocates nothing once it is warm.
+ * and again, and then allocates nothing once it is warm: when as many threads as decide now have
+ * decided with its router before, and with covariances, on the same sets of models that have run.
+ * Excluded models, and messages of faults, do allocate.
  *
  *     headrace_session_start(session, &query);
  *     while (headrace_session_next(session, &model) == HEADRACE_OK && model >= 0) {
@@ -248,7 +250,8 @@ HEADRACE_C_API int headrace_session_answer(const headrace_session* session,
 
 /* Why the last decision is what it is; as in a selection, for one query. */
 typedef struct headrace_choice {
-    size_t size;        /* sizeof(headrace_choice), set by the caller; later fields are written */
+    size_t size; /* sizeof(headrace_choice), set by the caller; all the rest of it is written,
+                    fields that an older library does not know as zero */
     int64_t next_model; /* -1: stop */
     int64_t nodes;      /* that the exact search bounded; else 0 */
     double tradeoff;

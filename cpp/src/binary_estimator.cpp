@@ -38,28 +38,28 @@ public:
     Uncertainty uncertainty() const override { return Uncertainty::kDeviations; }
     const RevealTables* reveals() const override { return reveals_ ? &*reveals_ : nullptr; }
 
-    // Costs, log-ratios seen of each model, logarithms of the classes' weights; then the chances in
-    // each class, where features make them the query's own.
+    // Costs, log-ratios seen of each model, logarithms of the classes' weights, room for the own
+    // features of a model; then the chances in each class, where features make them the query's
+    // own.
     std::size_t n_kept() const override {
         const std::size_t k = n_models_;
-        return 2 * k + classes_.size() + (general_.empty() ? 0 : classes_.size() * k);
+        return 2 * k + classes_.size() + n_own_ + (general_.empty() ? 0 : classes_.size() * k);
     }
 
     void start(std::span<const double> features, const Known& known) const override {
         predict_costs(features, known.group, known.kept);
         std::fill_n(ratios_seen(known), n_models_, 0.0);
         if (!general_.empty()) {
-            double* chances = log_weights(known) + classes_.size();
-            write_chances(features, known.group, chances);
+            write_chances(features, known.group, own_chances(known));
         }
         for (std::size_t c = 0; c < classes_.size(); ++c) {
             log_weights(known)[c] = std::log(classes_.weight(c));
         }
         if (early_ == nullptr) return;
         for (std::size_t i = 0; i < n_models_; ++i) {
-            own_values_of(features, i, [&](std::span<const double> values) {
-                add_ratio(known, i, early_->of(known.group, i, values));
-            });
+            const std::span<double> values(own_values(known), n_own_);
+            for (std::size_t j = 0; j < n_own_; ++j) values[j] = own_feature(features, i, j);
+            add_ratio(known, i, early_->of(known.group, i, values));
         }
     }
 
@@ -100,9 +100,11 @@ public:
 private:
     double* log_weights(const Known& known) const { return known.kept + 2 * n_models_; }
     double* ratios_seen(const Known& known) const { return known.kept + n_models_; }
+    double* own_values(const Known& known) const { return log_weights(known) + classes_.size(); }
+    double* own_chances(const Known& known) const { return own_values(known) + n_own_; }
 
     const double* chances_of(const Known& known) const {
-        if (!general_.empty()) return log_weights(known) + classes_.size();
+        if (!general_.empty()) return own_chances(known);
         return shared_chances_.data() + known.group * classes_.size() * n_models_;
     }
 
@@ -207,18 +209,6 @@ private:
             prior[i] = std::clamp(prior[i], kSmallestPrior, 1.0 - kSmallestPrior);
         }
         classes_.chances(prior, chances);
-    }
-
-    template <class Use>
-    void own_values_of(std::span<const double> features, std::size_t model, const Use& use) const {
-        if (n_own_ == 1) {
-            const double value = own_feature(features, model, 0);
-            use(std::span<const double>(&value, 1));
-            return;
-        }
-        std::vector<double> values(n_own_);
-        for (std::size_t j = 0; j < n_own_; ++j) values[j] = own_feature(features, model, j);
-        use(std::span<const double>(values));
     }
 
     // Takes a log-ratio into what is known of a model, and of the classes.

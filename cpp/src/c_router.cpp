@@ -1,5 +1,6 @@
 // The C interface: saved routers and sessions.
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -163,6 +164,7 @@ int headrace_session_choice(const headrace_session* session, headrace_choice* ch
         *choice = {choice->size,     made.next_model,        made.nodes,
                    made.tradeoff,    made.quality,           made.cost,
                    made.upper_bound, made.optimal ? 1U : 0U, 0U};
+        std::memset(choice + 1, 0, choice->size - sizeof *choice);  // what only the caller knows
         if (supermodel == nullptr) return;
         const auto chosen = mine.supermodel();
         std::transform(chosen.begin(), chosen.end(), supermodel, [](auto b) { return b != 0; });

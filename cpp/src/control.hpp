@@ -25,6 +25,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds kBeforePolls{5};  // most searches are over
     static constexpr std::chrono::milliseconds kBetweenPolls{20};
 
     void poll_now_and_then() {
@@ -39,7 +40,7 @@ private:
 
     const std::function<bool()>& poll_;
     const std::thread::id caller_ = std::this_thread::get_id();
-    Clock::time_point next_poll_ = Clock::now() + kBetweenPolls;  // of the calling thread alone
+    Clock::time_point next_poll_ = Clock::now() + kBeforePolls;  // of the calling thread alone
     std::atomic<bool> stopped_{false};
 };
 

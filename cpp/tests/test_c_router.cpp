@@ -1,6 +1,7 @@
 // Saved routers and sessions through the C interface: codes and messages, and sessions as in C++.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -170,6 +171,16 @@ void misuse_is_refused() {
     CHECK_EQUAL(headrace_session_choice(session, &choice, nullptr), HEADRACE_OK);
     CHECK_EQUAL(choice.next_model, model);
     CHECK_EQUAL(choice.size, sizeof choice);
+    struct {
+        headrace_choice known;
+        double unknown[2];
+    } newer;
+    std::memset(&newer, 7, sizeof newer);
+    newer.known.size = sizeof newer;
+    CHECK_EQUAL(headrace_session_choice(session, &newer.known, nullptr), HEADRACE_OK);
+    CHECK_EQUAL(newer.known.size, sizeof newer);
+    CHECK_EQUAL(newer.known.next_model, model);
+    CHECK(newer.unknown[0] == 0.0 && newer.unknown[1] == 0.0);
     choice.size = 8;
     CHECK_FAULT(headrace_session_choice(session, &choice, nullptr), kInvalid, "choice.size must");
     CHECK_FAULT(headrace_session_choice(session, nullptr, nullptr), kInvalid, "choice must not");

@@ -60,8 +60,8 @@ def check_name(what: str, given: object, valid: Collection[str]) -> str:
     return given
 
 
-def check_integer(what: str, given: object, lowest: int) -> int:
-    """Return an integer not below ``lowest``."""
+def check_integer(what: str, given: object, lowest: int, highest: int | None = None) -> int:
+    """Return an integer not below ``lowest``, nor above ``highest``."""
     if type(given) is int:
         value = given
     elif isinstance(given, (bool, np.bool_)):
@@ -73,6 +73,8 @@ def check_integer(what: str, given: object, lowest: int) -> int:
             raise TypeError(f"{what} must be an integer, got {given!r}") from None
     if value < lowest:
         raise ValueError(f"{what} must be at least {lowest}, got {value}")
+    if highest is not None and value > highest:
+        raise ValueError(f"{what} must be at most {highest}, got {value}")
     return value
 
 

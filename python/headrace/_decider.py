@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -72,11 +72,16 @@ class _Factor:
 class Decider:
     """A fit, its estimator and a policy. Nothing of it changes: threads and sessions share it.
 
+    ``parameters`` are those of the router that it is of, by name.
+
     Models are columns of the log. Excluded models (``barred``) are dropped from the problem before
     a backend sees it, so that no candidate supermodel has one.
     """
 
-    def __init__(self, fit: Fit, estimator: Estimator, policy: Policy) -> None:
+    def __init__(
+        self, fit: Fit, estimator: Estimator, policy: Policy, parameters: dict[str, Any]
+    ) -> None:
+        self.parameters = parameters
         self.fit = fit
         self.estimator = estimator
         self.policy = policy.with_lookahead(fit.lookahead).with_step_factors(

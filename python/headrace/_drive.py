@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     signal : float, or array-like of shape (m,)
         As in the log that the router was fitted on; None if that has none.
     cost : float, optional
-        What the call cost.
+        What the call cost; counts even if the answer is refused.
     """
 
     answer: Any
@@ -116,6 +116,7 @@ async def drive(
             break
         if model is None:
             break
+        given: Answer | None = None
         began = time.monotonic()
         limits = [] if timeout is None else [(timeout, f"no answer within {timeout:g} s")]
         if deadline is not None:
@@ -134,7 +135,7 @@ async def drive(
             raise
         except Exception as error:
             failures[model] = too_late if isinstance(error, _TimedOutError) else _reason(error)
-            session.exclude(model, failures[model])
+            _exclude(session, model, failures[model], given)
         else:
             answers[model] = given.answer
             last = model
@@ -151,6 +152,14 @@ async def drive(
     )
 
 
+def _exclude(session: Session, model: str, reason: str, given: Answer | None) -> None:
+    """Exclude a model that failed, with the cost of its answer if that is a number."""
+    try:
+        session.exclude(model, reason, cost=None if given is None else given.cost)
+    except (ValueError, TypeError):
+        session.exclude(model, reason)
+
+
 class _NoCoroutineError(TypeError):
     """The caller's function is not one that can be awaited, whatever the model."""
 
@@ -159,15 +168,17 @@ async def _result(pending: Awaitable[Any], seconds: float | None) -> Any:
     """Await a call for so long at the most.
 
     One that is late is cancelled and not waited for: it may not let itself be cancelled. If the
-    caller is cancelled, so is the call, and its end is waited for.
+    caller is cancelled, so is the call, and its end is waited for, until it is late.
     """
+    began = time.monotonic()
     task = asyncio.ensure_future(pending)
     try:
         await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
         task.cancel()
         task.add_done_callback(_look)
-        await asyncio.wait({task})
+        left = None if seconds is None else max(began + seconds - time.monotonic(), 0.0)
+        await asyncio.wait({task}, timeout=left)
         raise
     if not task.done():
         task.cancel()

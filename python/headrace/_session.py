@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,7 +57,9 @@ class Session:
     """One query on its way: which model runs next, and whose answer to give in the end.
 
     Made by :meth:`headrace.Router.start`. A session keeps the fit that it began with, whatever
-    becomes of the router. It belongs to one query: threads may share a router, not a session.
+    becomes of the router. It belongs to one query: threads may share a router, not a session. Two
+    that use one at once break nothing but its decision, and may be told so by a RuntimeError. It
+    is not copied and not pickled.
 
     A decision is taken when it is first asked for after a change, and stays until the next one.
 
@@ -74,7 +77,7 @@ class Session:
     excluded : dict of str to str
         Models that are no candidates, and why.
     cost : float
-        Money spent, as told to `observe`.
+        Money spent, as told to `observe` and `exclude`.
     seconds : float
         Time spent, as told to `observe`.
     dearer : bool
@@ -162,7 +165,7 @@ class Session:
 
     @property
     def cost(self) -> float:
-        """Money spent, as told to `observe`."""
+        """Money spent, as told to `observe` and `exclude`."""
         return self._cost
 
     @property
@@ -209,7 +212,9 @@ class Session:
         self._seconds += passed
         self._next = None
 
-    def exclude(self, model: str | int, reason: str = EXCLUDED) -> None:
+    def exclude(
+        self, model: str | int, reason: str = EXCLUDED, *, cost: float | None = None
+    ) -> None:
         """Take a model that fails out of the candidates, and decide anew.
 
         Parameters
@@ -218,12 +223,14 @@ class Session:
             One that has not run; its name or column.
         reason : str
             For `excluded` and `explain`.
+        cost : float, optional
+            What a run that failed cost; counts in `cost` alone.
 
         Raises
         ------
         SessionError
-            A model that has run or is excluded already, an unknown one, or a session that is
-            finished.
+            A model that has run or is excluded already, an unknown one, a session that is
+            finished, or a negative cost. The session stays as it was.
         """
         column = self._column(model)
         name = self._decider.fit.models[column]
@@ -233,6 +240,7 @@ class Session:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
+        self._cost += self._amount("cost", cost)
         self._excluded = {**(self._excluded or {}), column: reason}
         self._next = None
 
@@ -247,6 +255,12 @@ class Session:
             dearer=self.dearer,
             barred=self._barred or {},
             surcharge=None if self._pace is None else self._pace.surcharge,
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a session is not copied or pickled: save the router, and start a session where it is "
+            "needed"
         )
 
     def __repr__(self) -> str:

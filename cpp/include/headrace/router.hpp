@@ -113,9 +113,14 @@ struct Choice {
     std::int64_t nodes = 0;
 };
 
-// One query from its start to its answer. A decision allocates nothing once some have been taken
-// with the same router, unless a model is excluded. After an exception other than SessionError the
-// session is as it was before the call.
+// One query from its start to its answer.
+//
+// After an exception the session is as it was before the call. Any call may throw std::bad_alloc.
+//
+// Nothing is allocated, from start() to answer(), once the router is warm: when as many threads as
+// decide now have decided before, and where estimates come with covariances, on the same sets of
+// models that have run. What is kept of such sets is bounded by 64 MiB a router; those beyond, and
+// sessions with excluded models, allocate.
 class HEADRACE_API Session {
 public:
     explicit Session(std::shared_ptr<const Router> router);
@@ -139,7 +144,7 @@ public:
     void exclude(std::size_t model);
 
     // The model whose answer to give: the one with the highest estimate of those that have run.
-    // Throws SessionError if none has.
+    // Throws SessionError if none has, and std::invalid_argument as next_model() does.
     std::size_t answer() const;
 
     // ---- why ----
@@ -158,7 +163,8 @@ public:
 
     // Writes what is expected now of each model, n_models() numbers each: its quality, its cost
     // (with the surcharge), and the standard deviation of the change of quality that its run will
-    // bring.
+    // bring. Throws SessionError before start(), std::invalid_argument as next_model() does or for
+    // other sizes.
     void estimates(std::span<double> qualities, std::span<double> costs,
                    std::span<double> deviations) const;
 

@@ -30,7 +30,7 @@ def instruction_sets() -> dict[str, str | None]:
 
 def router(content: bytes) -> _core.Router:
     """Return a fitted router, from the content of its file."""
-    return _core.Router(content)
+    return _core.read_router(content)
 
 
 def select(problem: Problem, n_threads: int) -> Selection:
