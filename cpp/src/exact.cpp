@@ -34,6 +34,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 40;
 constexpr int kChildSteps = 4;
+constexpr double kClose = 2.0;   // factor between prices
 constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
 
 // A node on the path from the root: models included up to here, others free.
@@ -52,6 +53,11 @@ public:
     Draws draws() const override { return Draws::kOnDemand; }
 
     void decide(const Query& query, Decision& decision, Control& control) override {
+        last_lambda_ = kInfinity;
+        decide_again(query, decision, control);
+    }
+
+    void decide_again(const Query& query, Decision& decision, Control& control) override {
         query_ = &query;
         decision_ = &decision;
         start(control);
@@ -72,6 +78,8 @@ public:
         if (proven && !all_tied) proven = settle_tie();
         decision.optimal = proven;
         decision.nodes = nodes_;
+        last_lambda_ = query.lambda;
+        last_set_ = decision.added;
     }
 
 private:
@@ -183,10 +191,17 @@ private:
 
     // ---- the pool ----
 
-    // A first set, the levels that it suggests, and the models that their bound leaves.
+    // A first set, the levels that it suggests, and the models that their bound leaves. Set and
+    // levels that were good at a price close by are better still.
     void gather() {
         const Query& query = *query_;
-        construction_.greedy(query, ran(), pace_, survivors_);
+        const bool close = query.lambda <= kClose * last_lambda_ &&
+                           last_lambda_ <= kClose * query.lambda && last_lambda_ < kInfinity;
+        if (close) {
+            survivors_ = last_set_;
+        } else {
+            construction_.greedy(query, ran(), pace_, survivors_);
+        }
         pool_.fill(query, survivors_);
         chosen_.resize(pool_.size());
         for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
@@ -195,9 +210,14 @@ private:
         Level& root = first_level();
         if (ran() != nullptr) evaluate({}, ran());
         if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
-        prices_.clear();
-        for (const Local j : chosen_) prices_.push_back(pool_.price(j));
-        slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
+        if (close) {
+            root.level = last_level_;
+        } else {
+            prices_.clear();
+            for (const Local j : chosen_) prices_.push_back(pool_.price(j));
+            slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
+            last_level_ = root.level;
+        }
 
         gains_.clear();
         for (const std::size_t i : query.candidates) {
@@ -407,6 +427,7 @@ private:
             if (descent_.note(dual_.total(), target)) {
                 node.bound = std::min(node.bound, dual_.total());
                 node.level = level_;
+                if (included_.empty()) last_level_ = level_;
             }
             if (rules_out(dual_.total())) return Bound::kClosed;
             if (limit_reached()) {
@@ -629,6 +650,11 @@ private:
     std::vector<Local> chosen_, sorted_, everything_;
     std::vector<std::size_t> models_;
     std::vector<double> prices_, losses_;
+
+    // Of the last decision; its price is infinite where it was of another row.
+    double last_lambda_ = kInfinity;
+    std::vector<std::size_t> last_set_;
+    Doubles last_level_;  // the best found while all models were free
 };
 
 }  // namespace

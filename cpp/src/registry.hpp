@@ -27,6 +27,12 @@ public:
     virtual bool in_order() const { return false; }
 
     virtual void decide(const Query& query, Decision& decision, Control& control) = 0;
+
+    // The same decision, of the row that was decided last, at another price: a search may start
+    // from what it found.
+    virtual void decide_again(const Query& query, Decision& decision, Control& control) {
+        decide(query, decision, control);
+    }
 };
 
 // How a strategy decides: one of the two is set.

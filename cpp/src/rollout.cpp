@@ -474,6 +474,7 @@ private:
             query->load(state, decider->draws(), roller.control_);
             const std::size_t first = roller.first_pair_[first_state + state];
             const std::size_t last = roller.first_pair_[first_state + state + 1] - 1;
+            again_ = false;
             decide_pair(first);
             if (last == first) return;
             decide_pair(last);
@@ -501,7 +502,12 @@ private:
         void decide_pair(std::size_t pair) {
             query->set_lambda(roller.price(roller.pairs_.price[pair], roller.depth_));
             decision.nodes = 0;
-            decider->decide(*query, decision, roller.control_);
+            if (again_) {
+                decider->decide_again(*query, decision, roller.control_);
+            } else {
+                decider->decide(*query, decision, roller.control_);
+            }
+            again_ = true;
             roller.decided_.chosen[pair] =
                 static_cast<std::int32_t>(decision.next_model(*query, decider->in_order()));
             for (const std::size_t i : query->ran) roller.mark(pair, i);
@@ -517,6 +523,7 @@ private:
 
     private:
         const Slab::Group* group_ = nullptr;
+        bool again_ = false;  // the state has been decided at another price
     };
 
     void mark(std::size_t pair, std::size_t model) {

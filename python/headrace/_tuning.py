@@ -8,6 +8,7 @@ gamma, so that the mean is met with equality.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -22,8 +23,12 @@ from headrace._rollout import Rollouts, roll_out
 from headrace._state import Kind, Part, Value
 
 STEP = 8.0
-"""Factor between the prices tried until the target lies between two of them."""
+"""Most that a price is multiplied by at once until the target lies between two prices."""
 MAX_STEPS = 14
+N_SAMPLED = 250
+"""Queries on which a price is looked for first, if there are several times as many."""
+CLOSE = 1.1
+"""Factor around the price of the sample between which that of all queries is expected."""
 PARTS = 4
 """Parts into which one round of the search divides the interval of prices: few, as each round
 settles queries, and the next one costs less."""
@@ -348,13 +353,32 @@ def _prices(
     forecasts: Forecasts, ends: Ends, target: float, what: str, start: float | None
 ) -> tuple[_End, _End]:
     """Return two prices between which the target lies: the lower (dearer) and the higher."""
-    if start is None:
-        start = typical_price(forecasts)
-    (here,) = ends(np.array([start]))
-    up = here.mean > target
-    last = here
+    n = len(forecasts.queries)
+    start = typical_price(forecasts) if start is None else start
+    step = STEP
+    if n >= 4 * N_SAMPLED:
+        sample = np.arange(0, n, n // N_SAMPLED)
+        with suppress(TargetError):
+            few = partial(ends, rows=sample)
+            dear, cheap = _bracket(few, target, what, start, STEP)
+            dear, cheap, _ = _narrowed(ends, dear, cheap, target, CLOSE - 1.0, True)
+            if dear.point.price > 0.0:
+                start, step = float(np.sqrt(dear.point.price * cheap.point.price)), CLOSE
+    return _bracket(ends, target, what, start, step)
+
+
+def _bracket(
+    ends: Ends, target: float, what: str, start: float, step: float
+) -> tuple[_End, _End]:
+    """Go from a price to both sides, by longer and longer steps, until the target lies between."""
+    dear, cheap = ends(np.array([start / step, start * step]))
+    if dear.mean >= target >= cheap.mean:
+        return dear, cheap
+    up = cheap.mean > target
+    last = cheap if up else dear
     for _ in range(MAX_STEPS):
-        price = last.point.price * STEP if up else last.point.price / STEP
+        step = min(step * step, STEP)
+        price = last.point.price * step if up else last.point.price / step
         (here,) = ends(np.array([price]))
         if up and here.mean <= target:
             return last, here
