@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -153,6 +154,14 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert picture.read_bytes().startswith(b"\x89PNG")
     assert tables[0] == tables[1], "the same seed gives the same numbers"
     assert {cost for _, cost, _ in tables[0]} == {"0.654"}, "all spend the budget"
+    with pytest.raises(SystemExit):
+        main([*arguments, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    told = {row["strategy"]: row for row in document["strategies"]}
+    assert [f"{told[strategy]['quality']:.3f}" for strategy in STRATEGIES] == [
+        quality for quality, _, _ in tables[0]
+    ]
+    assert document["picture"] == str(picture)
 
 
 @pytest.mark.parametrize(

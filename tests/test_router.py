@@ -319,6 +319,59 @@ def test_the_budgets_that_a_message_tells_can_be_met() -> None:
         assert fitted.evaluate(log).cost.mean == pytest.approx(float(text), rel=1e-9)
 
 
+def test_a_budget_is_met_where_the_first_queries_looked_at_mislead() -> None:
+    rng = np.random.default_rng(3)
+    n = 1000
+    odd = np.arange(n) % 4 == 0  # just these are in the sample
+    first = np.where(odd, 1.0 - 1e-8 * rng.uniform(1.0, 2.0, n), 0.2)
+    second = np.where(odd, 1.0, rng.uniform(0.5, 1.0, n))
+    quality = np.column_stack([first, second])
+    cost = np.column_stack([np.zeros(n), np.where(odd, 1.0, 1e-3)])
+    log = hr.QueryLog(quality, cost)
+    estimator = hr.PrecomputedEstimator(quality, cost)
+    fitted = hr.Router(estimator, strategy="routing", lookahead=0.0).fit(log, budget=5e-4)
+    figures = fitted.evaluate(log, n_bootstrap=2)
+    assert figures.cost.mean == pytest.approx(5e-4, rel=1e-9)
+    best = np.sort((second - first)[~odd])[::-1][:500].sum() / n  # what 500 of the cheap ones gain
+    assert figures.quality.mean == pytest.approx(first.mean() + best, rel=1e-9)
+
+
+@pytest.mark.parametrize("strategy", ["index", "cascade", "cascade_routing"])
+def test_costs_that_are_all_equal_are_so_in_any_unit(strategy: str) -> None:
+    rng = np.random.default_rng(5)
+    hard = rng.random((300, 1))
+    right = (rng.random((300, 4)) < 1.0 - hard * [0.9, 0.6, 0.3, 0.5]).astype(float)
+    told = {"features": hard + rng.normal(0.0, 0.2, hard.shape), "signals": right + hard}
+
+    def quality(unit: float) -> float:
+        log = hr.QueryLog(right, [unit] * 4, **told)
+        fitted = router(hr.GaussianEstimator(), strategy=strategy).fit(log, budget=1.7 * unit)
+        return fitted.evaluate(log, n_bootstrap=2).quality.mean
+
+    assert quality(0.1) == pytest.approx(quality(1.0), abs=1e-9)
+
+
+def test_a_budget_is_met_where_estimated_costs_are_the_wrong_way_round() -> None:
+    quality = np.random.default_rng(0).random((6, 2))
+    log = hr.QueryLog(quality, [3.0, 1.0])
+    opposite = hr.Router(hr.PrecomputedEstimator(quality, [1.0, 3.0]), strategy="routing")
+    for budget in (2.0, 2.5, 2.8, 3.0):
+        fitted = opposite.fit(log, budget=budget)
+        assert fitted.evaluate(log, n_bootstrap=2).cost.mean == pytest.approx(budget, rel=1e-9)
+    for budget in (1.9, 3.1):
+        with pytest.raises(ValueError, match=r"from 2 to 3$"):
+            opposite.fit(log, budget=budget)
+
+
+def test_the_one_cost_that_there_is_can_be_given_back() -> None:
+    log = hr.QueryLog([[1.0]] * 5, [0.7 / 3.0])
+    alone = hr.Router(hr.PrecomputedEstimator([[0.5]] * 5, [0.7 / 3.0]), strategy="routing")
+    with pytest.raises(ValueError, match="cannot be met") as raised:
+        alone.fit(log, budget=0.3)
+    for text in re.findall(r"from (\S+) to (\S+)$", str(raised.value))[0]:
+        assert alone.fit(log, budget=float(text)).gamma_ == 1.0
+
+
 def test_tuning_for_a_budget_needs_no_labels() -> None:
     labelled, blind = make_log(80, 5, 9), make_log(80, 5, 9, labelled=False)
     estimator = Joint().fit(labelled)

@@ -355,27 +355,26 @@ def _prices(
     """Return two prices between which the target lies: the lower (dearer) and the higher."""
     n = len(forecasts.queries)
     start = typical_price(forecasts) if start is None else start
-    step = STEP
     if n >= 4 * N_SAMPLED:
-        sample = np.arange(0, n, n // N_SAMPLED)
         with suppress(TargetError):
-            few = partial(ends, rows=sample)
-            dear, cheap = _bracket(few, target, what, start, STEP)
+            sample = np.arange(0, n, n // N_SAMPLED)
+            dear, cheap = _bracket(partial(ends, rows=sample), target, what, start, STEP)
             dear, cheap, _ = _narrowed(ends, dear, cheap, target, CLOSE - 1.0, True)
+            close = float(np.sqrt(dear.point.price * cheap.point.price))
+            dear, cheap = _bracket(ends, target, what, close, CLOSE)
             if dear.point.price > 0.0:
-                start, step = float(np.sqrt(dear.point.price * cheap.point.price)), CLOSE
-    return _bracket(ends, target, what, start, step)
+                return dear, cheap
+    return _bracket(ends, target, what, start, STEP)
 
 
-def _bracket(
-    ends: Ends, target: float, what: str, start: float, step: float
-) -> tuple[_End, _End]:
+def _bracket(ends: Ends, target: float, what: str, start: float, step: float) -> tuple[_End, _End]:
     """Go from a price to both sides, by longer and longer steps, until the target lies between."""
     dear, cheap = ends(np.array([start / step, start * step]))
     if dear.mean >= target >= cheap.mean:
         return dear, cheap
     up = cheap.mean > target
     last = cheap if up else dear
+    seen = [dear, cheap]
     for _ in range(MAX_STEPS):
         step = min(step * step, STEP)
         price = last.point.price * step if up else last.point.price / step
@@ -392,8 +391,12 @@ def _bracket(
             return free, last
         if dearest.mean >= target:
             return dearest, free
-        (last,) = ends(np.array([start * STEP**MAX_STEPS]))
-    return _nearest(what, target, last, max(free, dearest, key=lambda end: end.mean))
+        seen += ends(np.array([start * STEP**MAX_STEPS]))
+    seen += [last, free, dearest]
+    low, high = (find(seen, key=lambda end: end.mean) for find in (min, max))
+    if low.mean <= target <= high.mean:  # what is cheaper by estimate is dearer in truth
+        return high, low
+    return _nearest(what, target, low, high)
 
 
 def _threshold_range(forecasts: Forecasts, policy: Policy) -> tuple[float, float]:
@@ -421,7 +424,9 @@ def typical_price(forecasts: Forecasts) -> float:
     """Return a price at which quality and cost weigh about the same before any model runs."""
     first = forecasts.at((), np.arange(len(forecasts.queries)))
     quality = float(np.ptp(first.qualities, axis=1).mean() + np.mean(first.deviations()))
-    cost = float(np.ptp(first.costs, axis=1).mean()) or float(first.costs.mean())
+    cost, mean = float(np.ptp(first.costs, axis=1).mean()), float(first.costs.mean())
+    if cost <= TOLERANCE * mean:  # they differ by rounding
+        cost = mean
     price = quality / cost if cost > 0.0 else 1.0
     return price if price > 0.0 and np.isfinite(price) else 1.0
 
@@ -509,9 +514,12 @@ def _nearest(what: str, target: float, cheap: _End, dear: _End) -> tuple[_End, _
         if abs(end.mean - target) <= TOLERANCE * abs(target):
             return end, end
     low, high = sorted((cheap.mean, dear.mean))
+    lowest, highest = _inward(low, np.inf), _inward(high, -np.inf)
+    if float(lowest) > float(highest):
+        lowest, highest = repr(low), repr(high)
     raise TargetError(
         f"{what} {target:g} cannot be met: on this log the policies reach from "
-        f"{_inward(low, np.inf)} to {_inward(high, -np.inf)}"
+        f"{lowest} to {highest}"
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from headrace._cli.errors import CommandError, writing
 from headrace._cli.options import PICTURES, backend, integer, new_file
+from headrace._cli.output import json_option
 from headrace._demo.main import run_demo
 from headrace._demo.workload import NOISE
 
@@ -58,8 +59,15 @@ one budget and draw the cost-quality curves. Needs no data; the same seed gives 
     metavar="NAME",
     help="What decides.",
 )
+@json_option
 def command(
-    n_queries: int, noise: str, seed: int, n_lambdas: int, output: Path, backend: str
+    n_queries: int,
+    noise: str,
+    seed: int,
+    n_lambdas: int,
+    output: Path,
+    backend: str,
+    as_json: bool,
 ) -> None:
     """Check what is needed, and run."""
     try:
@@ -77,4 +85,5 @@ def command(
             n_lambdas=n_lambdas,
             output=output,
             backend=backend,
+            as_json=as_json,
         )

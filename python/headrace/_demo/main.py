@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
-from headrace._demo.report import PER, draw, format_table
+from headrace._demo.report import PER, at_budget, draw, format_table
 from headrace._demo.rollout import STRATEGIES, interpolate_models, prices, sweep
 from headrace._demo.workload import MODELS, NOISE, simulate
 
@@ -14,7 +15,14 @@ BUDGET_SHARE = 0.2
 
 
 def run_demo(
-    *, n_queries: int, noise: str, seed: int, n_lambdas: int, output: Path, backend: str
+    *,
+    n_queries: int,
+    noise: str,
+    seed: int,
+    n_lambdas: int,
+    output: Path,
+    backend: str,
+    as_json: bool,
 ) -> None:
     """Simulate, sweep every strategy, print the table and save the picture.
 
@@ -32,6 +40,8 @@ def run_demo(
         Where the picture goes; the ending says the format.
     backend : str
         What decides.
+    as_json : bool
+        Print the table as one JSON document, and nothing else.
 
     Raises
     ------
@@ -53,12 +63,28 @@ def run_demo(
     dearest = max(MODELS, key=lambda model: model.cost)
     budget = BUDGET_SHARE * dearest.cost
     scene = f"{len(MODELS)} models, {n_queries:,} simulated queries, {noise} noise"
-    print(f"{scene}, seed {seed}")
-    print(f"at {PER * budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of {dearest.name}\n")
-    print(format_table(sweeps, budget, backend))
-    print(
-        "\nEach row mixes its two policies next to the budget, the cheaper with probability gamma,"
-        "\nso that it spends the budget exactly (Dekoninck et al., ICML 2025, Theorem 1)."
-    )
+    if as_json:
+        document = {
+            "models": len(MODELS),
+            "n_queries": n_queries,
+            "noise": noise,
+            "seed": seed,
+            "budget": budget,
+            "backend": backend,
+            "strategies": [at_budget(one, budget) for one in sweeps],
+            "picture": str(output),
+        }
+        print(json.dumps(document, allow_nan=False, indent=2))
+    else:
+        print(f"{scene}, seed {seed}")
+        print(
+            f"at {PER * budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of {dearest.name}\n"
+        )
+        print(format_table(sweeps, budget, backend))
+        print(
+            "\nEach row mixes its two policies next to the budget, the cheaper with probability"
+            " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025, Theorem 1)."
+        )
     draw(sweeps, workload, budget, f"Quality against cost: {scene}", output)
-    print(f"Picture: {output}")
+    if not as_json:
+        print(f"Picture: {output}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,20 +32,32 @@ LABELS = {  # offset of a model's name from its dot, in points, if not just to t
 }
 
 
+def at_budget(sweep: Sweep, budget: float) -> dict[str, Any]:
+    """Return the figures of a strategy at a budget in USD per query."""
+    quality, cost, models = sweep.mix(budget)
+    return {
+        "strategy": sweep.strategy,
+        "quality": quality,
+        "cost": cost,
+        "models_per_query": models,
+        "decisions_per_second": sweep.decisions / sweep.seconds if sweep.decisions > 0 else None,
+    }
+
+
 def format_table(sweeps: Sequence[Sweep], budget: float, backend: str) -> str:
     """Return the strategies side by side at a common budget in USD per query."""
     rows = [("strategy", "quality", "USD/1,000", "models/query", "decisions/s", "backend")]
     for sweep in sweeps:
-        quality, cost, models = sweep.mix(budget)
-        decides = sweep.decisions > 0
+        found = at_budget(sweep, budget)
+        speed = found["decisions_per_second"]
         rows.append(
             (
                 sweep.strategy,
-                f"{quality:.3f}",
-                f"{PER * cost:.3f}",
-                f"{models:.2f}",
-                f"{sweep.decisions / sweep.seconds:,.0f}" if decides else "-",
-                backend if decides else "-",
+                f"{found['quality']:.3f}",
+                f"{PER * found['cost']:.3f}",
+                f"{found['models_per_query']:.2f}",
+                "-" if speed is None else f"{speed:,.0f}",
+                "-" if speed is None else backend,
             )
         )
     return text_table(rows, left=(0, len(rows[0]) - 1))
