@@ -83,7 +83,8 @@ def run_demo(
         print(format_table(sweeps, budget, backend))
         print(
             "\nEach row mixes its two policies next to the budget, the cheaper with probability"
-            " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025, Theorem 1)."
+            " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025,"
+            " Theorem 1)."
         )
     draw(sweeps, workload, budget, f"Quality against cost: {scene}", output)
     if not as_json:
