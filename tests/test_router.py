@@ -341,10 +341,10 @@ def test_costs_that_are_all_equal_are_so_in_any_unit(strategy: str) -> None:
     rng = np.random.default_rng(5)
     hard = rng.random((300, 1))
     right = (rng.random((300, 4)) < 1.0 - hard * [0.9, 0.6, 0.3, 0.5]).astype(float)
-    told = {"features": hard + rng.normal(0.0, 0.2, hard.shape), "signals": right + hard}
+    features = hard + rng.normal(0.0, 0.2, hard.shape)
 
     def quality(unit: float) -> float:
-        log = hr.QueryLog(right, [unit] * 4, **told)
+        log = hr.QueryLog(right, [unit] * 4, features=features, signals=right + hard)
         fitted = router(hr.GaussianEstimator(), strategy=strategy).fit(log, budget=1.7 * unit)
         return fitted.evaluate(log, n_bootstrap=2).quality.mean
 

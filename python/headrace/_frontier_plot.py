@@ -83,7 +83,7 @@ def draw(frontier: DrawnFrontier, ax: Axes | None, n_bootstrap: int) -> Axes:
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
-        ax.set_xlim(low - 0.02 * (high - low), high or 1.0)
+        ax.set_xlim(low - 0.02 * (high - low), high if high > low else 2.0 * high or 1.0)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.grid(color="#e6e6e6", linewidth=0.7)
     ax.set_axisbelow(True)
