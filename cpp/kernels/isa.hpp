@@ -34,6 +34,7 @@ const Kernels table = {
     .count_above = count_above,
     .draw = draw,
     .add_scaled = add_scaled,
+    .add_rows = add_rows,
     .within = within,
     .route = route,
     .screen = screen,

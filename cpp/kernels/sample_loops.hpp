@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels.hpp"
+#include "wide.hpp"
 
 namespace headrace::kernels::HEADRACE_ISA {
 
@@ -177,6 +178,35 @@ void draw(double* __restrict x, double quality, double sigma, const double* __re
 void add_scaled(double* __restrict x, double weight, const double* __restrict z,
                 std::size_t n_samples) noexcept {
     for (std::size_t s = 0; s < n_samples; ++s) x[s] += weight * z[s];
+}
+
+void add_rows(double* __restrict x, const double* __restrict weights, const double* __restrict rows,
+              std::size_t n_rows, std::size_t stride, std::size_t length) noexcept {
+    constexpr std::size_t kRegisters = 8;
+    constexpr std::size_t kBlock = kRegisters * kWidth;
+    std::size_t s = 0;
+    for (; s + kBlock <= length; s += kBlock) {
+        Wide total[kRegisters];
+        for (std::size_t r = 0; r < kRegisters; ++r) total[r] = load(x + s + r * kWidth);
+        for (std::size_t i = 0; i < n_rows; ++i) {
+            const double* row = rows + i * stride + s;
+            const Wide weight = weights[i] - Wide{};  // unlike a sum, keeps the sign of zero
+            for (std::size_t r = 0; r < kRegisters; ++r) {
+                total[r] += weight * load(row + r * kWidth);
+            }
+        }
+        for (std::size_t r = 0; r < kRegisters; ++r) store(x + s + r * kWidth, total[r]);
+    }
+    for (; s + kWidth <= length; s += kWidth) {
+        Wide total = load(x + s);
+        for (std::size_t i = 0; i < n_rows; ++i) {
+            total += (weights[i] - Wide{}) * load(rows + i * stride + s);
+        }
+        store(x + s, total);
+    }
+    for (; s < length; ++s) {
+        for (std::size_t i = 0; i < n_rows; ++i) x[s] += weights[i] * rows[i * stride + s];
+    }
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ namespace {
 
 class Factorisation {
 public:
-    explicit Factorisation(Matrix& matrix) : matrix_(matrix), n_(matrix.n_rows) {
+    explicit Factorisation(Matrix& matrix)
+        : matrix_(matrix), n_(matrix.n_rows), columns_(n_, n_), weights_(n_) {
         constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
         rounding_ = 2.0 * static_cast<double>(n_) * kEpsilon;
         residual_ = std::max(1e-8, 4.0 * rounding_);
@@ -34,11 +35,11 @@ public:
             deviation_.push_back(std::sqrt(std::max(variance, 0.0)));
             scale_.push_back(std::sqrt(std::max(variance, rounding_ * largest)));
         }
+        left_ = diagonal_;
     }
 
     // Replaces the lower triangle by the factor; returns whether the matrix is semi-definite.
     bool run() {
-        column_.resize(n_);
         for (std::size_t j = 0; j < n_; ++j) {
             eliminate(j);
             std::fill(matrix_[j] + j + 1, matrix_[j] + n_, 0.0);
@@ -47,14 +48,24 @@ public:
     }
 
 private:
+    // Column j with what the columns before it take away, in their order.
+    double* reduced(std::size_t j) {
+        double* column = columns_[j];
+        for (std::size_t i = j + 1; i < n_; ++i) column[i] = matrix_[i][j];
+        for (std::size_t m = 0; m < j; ++m) weights_[m] = -matrix_[j][m];
+        kernels::add_rows(column + j + 1, weights_.data(), columns_[0] + j + 1, j, n_, n_ - j - 1);
+        return column;
+    }
+
     void eliminate(std::size_t j) {
-        const double variance = matrix_[j][j];
+        double* column = reduced(j);
+        const double variance = left_[j];
         double pivot = std::sqrt(std::max(variance, 0.0));
         bool noise = false;
         bool small = true;
         for (std::size_t i = j + 1; i < n_; ++i) {
-            const double size = std::abs(matrix_[i][j]);
-            const double excess = size - pivot * std::sqrt(std::max(matrix_[i][i], 0.0));
+            const double size = std::abs(column[i]);
+            const double excess = size - pivot * std::sqrt(std::max(left_[i], 0.0));
             const double tolerance = residual_ * scale_[j] * scale_[i];
             faulty_ = faulty_ || excess > tolerance;
             noise = noise || excess > residual_ * deviation_[j] * deviation_[i];
@@ -70,14 +81,12 @@ private:
         if (variance <= limit && small) pivot = 0.0;
         matrix_[j][j] = pivot;
         for (std::size_t i = j + 1; i < n_; ++i) {
-            double entry = pivot > 0.0 ? matrix_[i][j] / pivot : 0.0;
+            double entry = pivot > 0.0 ? column[i] / pivot : 0.0;
             // Within the rounding level, an entry is more accurate than its bound.
-            const double bound = std::sqrt(std::max(matrix_[i][i] + rounding_ * diagonal_[i], 0.0));
+            const double bound = std::sqrt(std::max(left_[i] + rounding_ * diagonal_[i], 0.0));
             entry = std::max(-bound, std::min(entry, bound));
-            matrix_[i][j] = column_[i] = entry;
-        }
-        for (std::size_t i = j + 1; i < n_; ++i) {
-            kernels::add_scaled(matrix_[i] + j + 1, -column_[i], column_.data() + j + 1, i - j);
+            matrix_[i][j] = column[i] = entry;
+            left_[i] -= entry * entry;
         }
     }
 
@@ -99,7 +108,10 @@ private:
     const std::size_t n_;
     double rounding_ = 0.0;  // a variance within this of zero, relative to its own, may be zero
     double residual_ = 0.0;
-    std::vector<double> diagonal_, deviation_, scale_, column_;
+    std::vector<double> diagonal_, deviation_, scale_;
+    std::vector<double> left_;  // of the diagonal, after the columns so far
+    Matrix columns_;            // of the factor, side by side in rows
+    std::vector<double> weights_;
     bool faulty_ = false;
 };
 

@@ -32,7 +32,7 @@ namespace headrace {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kRootSteps = 40;
+constexpr int kRootSteps = 12;  // branching soon proves more than further ones
 constexpr int kChildSteps = 4;
 constexpr double kClose = 2.0;   // factor between prices
 constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
@@ -316,18 +316,24 @@ private:
     }
 
     // After a change of what is included: false where no set above it can count. Else drops the
-    // free models that cannot gain any more.
+    // free models that cannot gain any more. By submodularity no set above it gains more than they
+    // do one by one.
     bool settle_included(Level& node) {
         if (included_.size() > query_->max_new) return false;
         evaluate(included_, node.best.data());
         if (included_.size() == query_->max_new) return false;
         if (goal_ == Goal::kTie && hopeless_key(node)) return false;
         if (!members_pay()) return false;
+        double rise = 0.0;  // added by itself: it may be small beside the rest
         std::erase_if(node.free, [&](Local j) {
             pace_.work(query_->length);
-            return !may_gain(pool_.excess(j, node.best.data()) - pool_.price(j));
+            const double gain = pool_.excess(j, node.best.data()) - pool_.price(j);
+            rise += std::max(gain, 0.0);
+            return !may_gain(gain);
         });
-        return true;
+        const double bound = query_->mean(node.best.data()) - node.paid + rise;
+        node.bound = std::min(node.bound, bound);
+        return !rules_out(bound);
     }
 
     // Whether a set that counts may hold a model of this marginal gain: by submodularity it never

@@ -218,10 +218,11 @@ private:
         const Matrix across = evidence_covariance(seen, late);
         const Matrix explained = product(precision, across);
         Matrix evidence = evidence_covariance(late, late);
-        for (std::size_t s = 0; s < seen.size(); ++s) {
-            for (std::size_t i = 0; i < late.size(); ++i) {
-                kernels::add_scaled(evidence[i], -across[s][i], explained[s], late.size());
-            }
+        std::vector<double> weights(seen.size());
+        for (std::size_t i = 0; i < late.size(); ++i) {
+            for (std::size_t s = 0; s < seen.size(); ++s) weights[s] = -across[s][i];
+            kernels::add_rows(evidence[i], weights.data(), explained[0], seen.size(), late.size(),
+                              late.size());
         }
         const std::size_t n_open = open.size();
         Matrix gains(n_late, n_open);

@@ -101,6 +101,11 @@ struct Kernels {
     // x[s] += weight * z[s].
     void (*add_scaled)(double* x, double weight, const double* z, std::size_t n_samples) noexcept;
 
+    // x[s] += weights[0] * rows[s] + weights[1] * rows[stride + s] + ..., added one after the
+    // other: what add_scaled() does row by row, with x in registers.
+    void (*add_rows)(double* x, const double* weights, const double* rows, std::size_t n_rows,
+                     std::size_t stride, std::size_t length) noexcept;
+
     // Whether low <= values[i] <= high everywhere.
     bool (*within)(const double* values, std::size_t count, double low, double high) noexcept;
 
@@ -197,6 +202,11 @@ inline void draw(double* x, double quality, double sigma, const double* z,
 
 inline void add_scaled(double* x, double weight, const double* z, std::size_t n_samples) noexcept {
     table().add_scaled(x, weight, z, n_samples);
+}
+
+inline void add_rows(double* x, const double* weights, const double* rows, std::size_t n_rows,
+                     std::size_t stride, std::size_t length) noexcept {
+    table().add_rows(x, weights, rows, n_rows, stride, length);
 }
 
 inline bool within(const double* values, std::size_t count, double low, double high) noexcept {

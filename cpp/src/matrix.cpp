@@ -42,9 +42,8 @@ void invert(Matrix& matrix) {
 Matrix product(const Matrix& left, const Matrix& right) {
     Matrix result(left.n_rows, right.n_columns);
     for (std::size_t i = 0; i < left.n_rows; ++i) {
-        for (std::size_t j = 0; j < left.n_columns; ++j) {
-            kernels::add_scaled(result[i], left[i][j], right[j], right.n_columns);
-        }
+        kernels::add_rows(result[i], left[i], right[0], right.n_rows, right.n_columns,
+                          right.n_columns);
     }
     return result;
 }

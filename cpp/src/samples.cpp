@@ -10,11 +10,9 @@ void correlate(const double* factor, const double* samples, std::size_t k, std::
                double* draws, Control& control) {
     std::fill_n(draws, k * n_samples, 0.0);
     for (std::size_t i = 0; i < k; ++i) {
-        double* w = draws + i * n_samples;
-        for (std::size_t j = 0; j <= i; ++j) {
-            kernels::add_scaled(w, factor[i * k + j], samples + j * n_samples, n_samples);
-            control.check();
-        }
+        kernels::add_rows(draws + i * n_samples, factor + i * k, samples, i + 1, n_samples,
+                          n_samples);
+        control.check();
     }
 }
 

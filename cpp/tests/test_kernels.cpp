@@ -85,6 +85,11 @@ void literals(const Kernels& kernels) {
     double sum = -(1.0 + 0x1p-29);
     kernels.add_scaled(&sum, z, &z, 1);
     CHECK_EQUAL(sum, 0.0);
+    const double rows[] = {z, 1e16, 1.0, -1e16};  // one after the other: 1 is lost
+    const double weights[] = {z, 1.0, 1.0, 1.0};
+    sum = -(1.0 + 0x1p-29);
+    kernels.add_rows(&sum, weights, rows, 4, 1, 1);
+    CHECK_EQUAL(sum, 0.0);
 }
 
 void model_literals(const Kernels& kernels) {
@@ -182,6 +187,25 @@ std::vector<double> numbers(std::mt19937_64& random, std::size_t length) {
     return drawn;
 }
 
+// add_rows() is add_scaled() row by row, to the bit.
+void rows_one_by_one(const Kernels& kernels) {
+    std::mt19937_64 random(3);
+    for (std::size_t length = 0; length <= 150; ++length) {
+        for (const std::size_t n_rows : {0U, 1U, 5U}) {
+            const std::size_t stride = length + 3;
+            const std::vector<double> weights = numbers(random, n_rows);
+            const std::vector<double> rows = numbers(random, n_rows * stride);
+            std::vector<double> together = numbers(random, length + 1);
+            std::vector<double> apart = together;
+            kernels.add_rows(together.data(), weights.data(), rows.data(), n_rows, stride, length);
+            for (std::size_t i = 0; i < n_rows; ++i) {
+                kernels.add_scaled(apart.data(), weights[i], rows.data() + i * stride, length);
+            }
+            CHECK(same_bits(together, apart));
+        }
+    }
+}
+
 // What each kernel makes of the same arrays, which start `offset` numbers after an aligned address
 // and have `length` numbers, followed by one that nothing may touch.
 std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t offset,
@@ -273,6 +297,7 @@ int main() {
         }
         CHECK_EQUAL(std::string(row.table->name), std::string(row.name));
         literals(*row.table);
+        rows_one_by_one(*row.table);
         model_literals(*row.table);
         screens_truly(*row.table);
         against_baseline(*row.table, baseline);
