@@ -231,7 +231,7 @@ def test_forks_of_a_router_in_use(kind: str, parent: str) -> None:
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert (run.returncode, run.stdout) == (0, "same\n"), run.stderr

@@ -44,7 +44,7 @@ def run(*arguments: str, forced: str | None = None) -> subprocess.CompletedProce
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
