@@ -106,14 +106,9 @@ def check_size(what: str, *factors: int) -> None:
 
 def shaped_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]) -> Floats:
     """Return C-contiguous float64 of one of the shapes; copy only if it is not so yet."""
-    if (
-        type(given) is np.ndarray
-        and given.dtype is FLOAT64
-        and given.flags.carray
-        and given.shape in shapes.values()
-    ):
-        return given  # as most are
     array = as_array(what, given)
+    if array.dtype is FLOAT64 and array.flags.carray and array.shape in shapes.values():
+        return cast(Floats, array)  # as most are
     if array.dtype.kind not in "iuf" or not np.can_cast(array.dtype, np.float64, "safe"):
         raise TypeError(
             f"{what} must hold real numbers that float64 represents "

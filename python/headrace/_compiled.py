@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -27,15 +28,13 @@ class Compiled:
         """Return it, made of what a file of the fit holds.
 
         None where another backend decides, or the compiled one cannot read the fit: then the
-        estimator is not one of the package, or depends on other libraries.
+        estimator is not one of the package, or depends on other libraries. Which backend decides is
+        settled by the first call.
         """
-        if pick(backend) is not cpp:
-            return None
         if not self._tried:
-            try:
-                self._router = cpp.router(content())
-            except (ValueError, TypeError, AttributeError):
-                self._router = None
+            if pick(backend) is cpp:
+                with contextlib.suppress(ValueError, TypeError, AttributeError):
+                    self._router = cpp.router(content())
             self._tried = True
         return self._router
 

@@ -810,7 +810,7 @@ def _known_features(features: ArrayLike | None, d: int) -> Floats | None:
             f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
             f"{'none' if features is None else 'some, and that has none'}"
         )
-    return check_floats("features", features, {"(d,)": (d,)}).reshape(1, d).copy()
+    return np.array(check_floats("features", features, {"(d,)": (d,)}), ndmin=2)
 
 
 def _drawn(gamma: float, seed: int | None) -> bool:
