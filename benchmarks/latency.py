@@ -10,6 +10,9 @@ A router decides simulated queries from their start to their end; each ``next_mo
 by the compiled call alone, in turn after and before: whoever comes second finds in the cache what
 the decisions read. Python's share is the median difference of the same decisions, the mean of both
 orders. Decisions of the first queries are asserted to be those of `Router.select`.
+
+What else the machine does is in every tail. So a loop that does nothing, and takes as long as the
+median decision, is timed in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -40,6 +44,8 @@ WARM_UP = 500
 """Queries before any time counts."""
 N_COMPARED = 40
 """Queries whose decisions are compared with `Router.select`."""
+MOST_LOOPS = 100_000
+"""Loops that do nothing, for each size."""
 OPEN, OPEN_MODELS = 10_000, 50
 """Sessions that are open at once, to measure their memory, and their models."""
 PAGE = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
@@ -107,15 +113,20 @@ def paths(
     return found
 
 
+def no_times() -> array[float]:
+    """Return room for seconds, into which the garbage collector does not look."""
+    return array("d")
+
+
 @dataclass
 class Times:
     """Seconds of each call; ``first`` and ``second``: of Python over the compiled call."""
 
-    next_model: list[float] = field(default_factory=list)
-    observe: list[float] = field(default_factory=list)
-    compiled: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)
-    second: list[float] = field(default_factory=list)
+    next_model: array[float] = field(default_factory=no_times)
+    observe: array[float] = field(default_factory=no_times)
+    compiled: array[float] = field(default_factory=no_times)
+    first: array[float] = field(default_factory=no_times)
+    second: array[float] = field(default_factory=no_times)
 
     @property
     def share(self) -> float:
@@ -194,7 +205,7 @@ def timed(walker: Walker, n_decisions: int) -> Times:
             if walker.compiled and turn % 10 == 0:
                 done = len(times.compiled)
                 assert walker.walk_compiled(row, times) == path
-                times.first += over(times.next_model[start:], times.compiled[done:])
+                times.first.extend(over(times.next_model[start:], times.compiled[done:]))
         turn += 1
     return times
 
@@ -207,12 +218,26 @@ def compare(walker: Walker, row: int, times: Times) -> None:
     apart = Times()
     path = walker.walk_compiled(row, apart)
     assert walker.walk(row, apart) == path
-    times.second += over(apart.next_model, apart.compiled)
+    times.second.extend(over(apart.next_model, apart.compiled))
 
 
-def over(python: list[float], compiled: list[float]) -> list[float]:
+def over(python: Iterable[float], compiled: Iterable[float]) -> list[float]:
     """Return how much longer each decision took from Python."""
     return [whole - part for whole, part in zip(python, compiled, strict=True)]
+
+
+def loops(seconds: float, n: int) -> array[float]:
+    """Time ``n`` loops that do nothing, of about so many seconds each."""
+
+    def loop(turns: int) -> float:
+        start = perf_counter()
+        for _ in range(turns):
+            pass
+        return perf_counter() - start
+
+    turns = 10_000
+    turns = max(1, round(turns * seconds / float(np.median([loop(turns) for _ in range(101)]))))
+    return array("d", [loop(turns) for _ in range(n)])
 
 
 def assert_decides_as_router(walker: Walker, log: hr.QueryLog) -> None:
@@ -253,7 +278,7 @@ def memory_of_open_sessions() -> float | None:
 def add_rows(kind: str, k: int, times: Times, rows: list[list[str]], measured: Measured) -> None:
     """Write the percentiles of one router to the table and to the figures."""
 
-    def add(what: str, seconds: list[float]) -> Floats:
+    def add(what: str, seconds: array[float]) -> Floats:
         points: Floats = np.quantile(seconds, POINTS)
         cells = map(microseconds, points.tolist())
         rows.append([kind, str(k), what, f"{len(seconds):,}", *cells])
@@ -267,6 +292,7 @@ def add_rows(kind: str, k: int, times: Times, rows: list[list[str]], measured: M
         add("the compiled call in it", times.compiled)
         measured[case, "Python's share"] = 1e6 * times.share
     add("observe", times.observe)
+    add("as long a loop", loops(points[0], min(MOST_LOOPS, len(times.next_model))))
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ a standard load generator that pip installs, and its users are Python, so that a
 depends on the response before it) is a plain loop, and its answers can be kept: those of the first
 sessions are asserted to be the decisions of `Router.select`. No request may fail.
 
-The share of headrace is read from the service's own metrics: of the processor's seconds that the
-server takes, all that HTTP and JSON cost there included, those that it spends in headrace. The
-routers are those of latency.py.
+The share of headrace is read from the service's own metrics: the seconds that it spends in
+headrace, over the processor's seconds that the server takes, all that HTTP and JSON cost there
+included. The former are of the clock, so that they count what interrupts headrace too. The routers
+are those of latency.py.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from workloads import Floats
 HERE = Path(__file__).resolve().parent
 SPENT = (
     "process_cpu_seconds_total",
-    "headrace_cpu_seconds_total",
+    "headrace_seconds_sum",
     "headrace_request_seconds_count",
 )
 KEPT = 200
@@ -162,7 +163,7 @@ def metrics(address: str) -> dict[str, float]:
 def report(load: Load, spent: dict[str, float]) -> tuple[list[list[str]], float]:
     """Return the rows of the table, and headrace's share in %; ``spent`` is from the metrics."""
     n = len(load.latencies)
-    cpu, ours = spent["process_cpu_seconds_total"], spent["headrace_cpu_seconds_total"]
+    cpu, ours = spent["process_cpu_seconds_total"], spent["headrace_seconds_sum"]
     requests = spent["headrace_request_seconds_count"]
     points = np.quantile(load.latencies, [0.5, 0.99, 0.999])
     rows = [

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <variant>
 #include <vector>
 
 #include "headrace/headrace.hpp"
@@ -297,12 +298,19 @@ private:
     HeldSession& held_;
 };
 
-std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeArray<double>& features,
+// Numbers of one query: in an array, in a list, or none.
+using MaybeNumbers = std::optional<std::variant<Array<double>, std::vector<double>>>;
+
+std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeNumbers& features,
                                    const py::object& group, bool dearer, std::int64_t row,
                                    const MaybeArray<double>& surcharge) {
+    std::span<const double> known;
+    if (features) {
+        const auto* listed = std::get_if<std::vector<double>>(&*features);
+        known = listed ? *listed : numbers_of(std::get<Array<double>>(*features), "features");
+    }
     auto held = std::make_unique<HeldSession>(headrace::Session(shared.router));
-    held->session.start({numbers_of(features, "features"), label_of(group), dearer, row,
-                         numbers_of(surcharge, "surcharge")});
+    held->session.start({known, label_of(group), dearer, row, numbers_of(surcharge, "surcharge")});
     return held;
 }
 
@@ -325,6 +333,10 @@ std::int64_t next_model(HeldSession& held) {
 
 void observe(HeldSession& held, std::size_t model, const MaybeArray<double>& signals) {
     Use(held)->observe(model, numbers_of(signals, "signals"));
+}
+
+void observe_one(HeldSession& held, std::size_t model, double signal) {
+    Use(held)->observe(model, {&signal, 1});
 }
 
 py::tuple estimates(HeldSession& held) {
@@ -368,6 +380,7 @@ void bind_routers(py::module_& module) {
     py::class_<HeldSession>(module, "Session", plain, made, py::is_final(),
                             "One query; of one thread at a time.")
         .def("next_model", &next_model)
+        .def("observe", &observe_one, py::arg("model"), py::arg("signals").noconvert())
         .def("observe", &observe, py::arg("model"), py::arg("signals").noconvert())
         .def(
             "exclude", [](HeldSession& held, std::size_t model) { Use(held)->exclude(model); },

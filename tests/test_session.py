@@ -385,6 +385,10 @@ def test_faulty_starts() -> None:
         ({"features": None}, "features must have shape"),
         ({"features": np.zeros(7)}, r"must have shape \(d,\) = \(8,\), got \(7,\)"),
         ({"features": np.full(8, np.nan)}, "must be finite"),
+        ({"features": [0.0] * 7}, r"must have shape \(d,\) = \(8,\), got \(7,\)"),
+        ({"features": [0.0] * 7 + [np.nan]}, "features must be finite, got nan at index 7"),
+        ({"features": [0.0, -np.inf] + [0.0] * 6}, "features must be finite, got -inf at index 1"),
+        ({"features": [1e101] + [0.0] * 7}, r"not exceed 1e\+100 in magnitude, got 1e\+101 at"),
         ({"features": features, "seed": -1}, "seed must be at least 0"),
         ({"features": features, "index": -1}, "index must be at least 0"),
         ({"features": features, "index": 2**63}, "index must be at most 9223372036854775807, got"),
@@ -402,6 +406,10 @@ def test_faulty_starts() -> None:
             router.start(**options)
     with pytest.raises(TypeError, match="dearer must be True or False"):
         router.start(features, dearer=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="features must hold real numbers"):
+        router.start(["0.5"] * 8)
+    with pytest.raises(ValueError, match="features must be exact in float64"):
+        router.start([2**53 + 1] * 8)
     with pytest.raises(ValueError, match="not fitted yet"):
         hr.Router(Blend()).start(features)
     cascade, _ = fitted("blend", "threshold_cascade", 0)
@@ -731,15 +739,18 @@ def test_memory_of_open_sessions(kind: str, number: int) -> None:
     assert used - kept <= 1024
 
 
-def test_what_the_caller_does_with_its_arrays_later_changes_nothing() -> None:
+@pytest.mark.parametrize("make", [np.array, list])
+def test_what_the_caller_does_with_its_arrays_later_changes_nothing(
+    make: Callable[[list[float]], Any],
+) -> None:
     log = make_log(60, 3, 1)
     router = hr.Router(Blend(), n_threads=1, lookahead=1.0, lambda_=0.05).fit(log)
     joint = hr.Router(hr.GaussianEstimator(), n_threads=1, lookahead=1.0, lambda_=0.05).fit(log)
     for each in (router, joint):
         assert log.queries.features is not None
-        told, other = log.queries.features[0].copy(), log.queries.features[0].copy()
+        told, other = make(log.queries.features[0].tolist()), log.queries.features[0].copy()
         run, judge = each.start(told, dearer=False), each.start(other, dearer=False)
-        told[:] = 9.0
+        told[:] = [9.0] * len(told)
         while judge.next_model is not None:
             assert run.next_model == judge.next_model
             signal = np.array([0.4])

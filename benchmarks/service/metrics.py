@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter, thread_time
+from time import perf_counter
 
 from prometheus_client import (
     CollectorRegistry,
@@ -34,11 +34,6 @@ class Metrics:
             buckets=DECISION_BUCKETS,
             registry=self.registry,
         )
-        self.headrace_cpu = Counter(
-            "headrace_cpu_seconds",
-            "The part of process_cpu_seconds_total that headrace takes.",
-            registry=self.registry,
-        )
         self.request_seconds = Histogram(
             "headrace_request_seconds",
             "Seconds from the whole request to the whole response, within the application.",
@@ -54,9 +49,8 @@ class Metrics:
     @contextmanager
     def in_headrace(self) -> Iterator[None]:
         """Time a block as headrace's, if it does not fail."""
-        start, cpu = perf_counter(), thread_time()
+        start = perf_counter()
         yield
-        self.headrace_cpu.inc(thread_time() - cpu)
         self.headrace_seconds.observe(perf_counter() - start)
 
     def text(self) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headrace._decider import NO_MODELS, Decider
 from headrace._log import Queries
 from headrace._problem import Floats
-from headrace._query_state import PlainState, QueryState
+from headrace._query_state import Numbers, PlainState, QueryState, row_of
 
 if TYPE_CHECKING:
     import headrace._core as _core
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def state_of(
     decider: Decider,
     content: Callable[[], bytes],
-    features: Floats | None,
+    features: Numbers | None,
     groups: NDArray[np.generic] | None,
     index: int,
     dear: bool,
@@ -34,11 +34,9 @@ def state_of(
     if compiled is not None and (not compiled.n_rows or index < compiled.n_rows):
         label = _label(decider, groups)
         if label is not NotImplemented:
-            session = compiled.start(
-                None if features is None else features[0], label, dear, index, surcharge
-            )
+            session = compiled.start(features, label, dear, index, surcharge)
             return CompiledState(decider, session, features, groups, index)
-    return PlainState(decider, features, groups, index, dear)
+    return PlainState(decider, row_of(features), groups, index, dear)
 
 
 def _label(decider: Decider, groups: NDArray[np.generic] | None) -> Any:
@@ -64,7 +62,7 @@ class CompiledState:
         self,
         decider: Decider,
         session: _core.Session,
-        features: Floats | None,
+        features: Numbers | None,
         groups: NDArray[np.generic] | None,
         index: int,
     ) -> None:
@@ -74,12 +72,14 @@ class CompiledState:
         self._features = features
         self._groups = groups
         self._index = index
-        self._seen: tuple[Floats | None, ...] = ()
+        self._seen: tuple[Floats | float | None, ...] = ()
 
-    def observe(self, model: int, signal: Floats | None) -> None:
+    def observe(self, model: int, signal: Floats | float | None) -> None:
         """Take in that a model has run."""
         self._session.observe(model, signal)
-        self._seen += (None if signal is None else signal.copy(),)  # the caller may use it again
+        if isinstance(signal, np.ndarray):
+            signal = signal.copy()  # the caller may use it again
+        self._seen += (signal,)
         self.ran += (model,)
 
     def decide(self, barred: Collection[int], surcharge: Floats | None) -> int:
@@ -103,7 +103,7 @@ class CompiledState:
         return Queries(
             index=np.array([self._index]),
             n_models=self._decider.n_models,
-            features=self._features,
+            features=row_of(self._features),
             signals=signals,
             groups=self._groups,
         )

@@ -13,6 +13,14 @@ from headrace._decider import NO_MODELS, Decider
 from headrace._log import Queries
 from headrace._problem import Floats
 
+Numbers = Floats | list[float]
+"""Features of one query, d of them. A list stays one: to make it an array takes too long."""
+
+
+def row_of(features: Numbers | None) -> Floats | None:
+    """Return the features of a query in an array of shape (1, d)."""
+    return None if features is None else np.array(features, ndmin=2)
+
 
 class QueryState(Protocol):
     """What is known of one query, and what to do about it.
@@ -28,8 +36,11 @@ class QueryState(Protocol):
 
     ran: tuple[int, ...]
 
-    def observe(self, model: int, signal: Floats | None) -> None:
-        """Take in that a model has run; ``signal`` has shape (m,), or is None where m is 0."""
+    def observe(self, model: int, signal: Floats | float | None) -> None:
+        """Take in that a model has run.
+
+        ``signal`` has shape (m,), or is a number where m is 1, or None where m is 0.
+        """
 
     def decide(self, barred: Collection[int], surcharge: Floats | None) -> int:
         """Return the model to run next, or -1 to stop.
@@ -71,7 +82,7 @@ class PlainState:
         self._signals: Floats | None = None
         self._best: int | None = -1
 
-    def observe(self, model: int, signal: Floats | None) -> None:
+    def observe(self, model: int, signal: Floats | float | None) -> None:
         """Take in that a model has run."""
         if signal is not None:
             if self._signals is None:

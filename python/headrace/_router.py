@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headrace._atomic_file import write_atomically
 from headrace._check import (
+    LARGEST,
     as_array,
     check_flag,
     check_floats,
@@ -36,6 +37,7 @@ from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats
+from headrace._query_state import Numbers
 from headrace._rollout import Rollouts
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
@@ -801,8 +803,8 @@ def is_uncertain(forecasts: Forecasts) -> bool:
     return bool(np.any(first.deviations() > 0.0))
 
 
-def _known_features(features: ArrayLike | None, d: int) -> Floats | None:
-    """Return the features of one query, shape (1, d)."""
+def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
+    """Return the features of one query, not those of the caller."""
     if not d and features is None:
         return None
     if not d or features is None:
@@ -810,7 +812,14 @@ def _known_features(features: ArrayLike | None, d: int) -> Floats | None:
             f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
             f"{'none' if features is None else 'some, and that has none'}"
         )
-    return np.array(check_floats("features", features, {"(d,)": (d,)}), ndmin=2)
+    if (
+        isinstance(features, list)
+        and len(features) == d
+        and set(map(type, features)) == {float}
+        and sum(map(abs, features)) <= LARGEST
+    ):
+        return features.copy()  # as those of most services are
+    return check_floats("features", features, {"(d,)": (d,)}).copy()
 
 
 def _drawn(gamma: float, seed: int | None) -> bool:

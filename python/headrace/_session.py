@@ -305,8 +305,10 @@ class Session:
         self._refuse_finished()
         raise SessionError(f"{name!r} was not asked for: next_model is {self.next_model!r}")
 
-    def _signal(self, column: int, signal: ArrayLike | None) -> Floats | None:
+    def _signal(self, column: int, signal: ArrayLike | None) -> Floats | float | None:
         n_signals = self._decider.fit.n_signals
+        if n_signals == 1 and type(signal) is float and abs(signal) <= LARGEST:
+            return signal  # as most are
         name = f"signal of {self._decider.fit.models[column]!r}"
         if not n_signals:
             if signal is None:
@@ -316,11 +318,9 @@ class Session:
             raise SessionError(f"{name} is missing: the router was fitted on {n_signals} a model")
         shapes: dict[str, tuple[int, ...]] = {"(m,)": (n_signals,)}
         if n_signals == 1:
-            if isinstance(signal, float):
-                signal = np.array([signal])  # as most are
             shapes["a number"] = ()
         try:
-            return check_floats(name, signal, shapes)
+            return np.atleast_1d(check_floats(name, signal, shapes))
         except ValueError as error:
             raise SessionError(str(error)) from None
 
