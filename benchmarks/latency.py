@@ -12,7 +12,7 @@ the decisions read. Python's share is the median difference of the same decision
 orders. Decisions of the first queries are asserted to be those of `Router.select`.
 
 What else the machine does is in every tail. So a loop that does nothing, and takes as long as the
-median decision, is timed in the same way.
+median decision, is timed in the same way once the decisions are.
 """
 
 from __future__ import annotations

@@ -175,9 +175,9 @@ def report(load: Load, spent: dict[str, float]) -> tuple[list[list[str]], float]
             for name, point in zip(("p50", "p99", "p99.9"), points, strict=True)
         ),
         ["processor of the server a request, us", f"{1e6 * cpu / requests:.0f}"],
-        ["headrace of it, us", f"{1e6 * ours / requests:.1f}"],
-        ["headrace of it, %", f"{100.0 * ours / cpu:.1f}"],
-        ["headrace of the median latency, %", f"{0.1 * 1e6 * ours / requests / points[0]:.2f}"],
+        ["headrace a request, us", f"{1e6 * ours / requests:.1f}"],
+        ["headrace over the processor, %", f"{100.0 * ours / cpu:.1f}"],
+        ["headrace over the median latency, %", f"{0.1 * 1e6 * ours / requests / points[0]:.2f}"],
     ]
     return rows, 100.0 * ours / cpu
 
@@ -208,7 +208,7 @@ def main() -> None:
     assert_decides_as_router(router, log, seen.kept)
     rows, share = report(seen, {name: after[name] - before[name] for name in SPENT})
     case = f"service, {given.estimates}, k = {given.models}, {given.connections} connections"
-    goal = Goal(case, "headrace of the processor", 5.0, "%", at_least=False)
+    goal = Goal(case, "headrace over the processor", 5.0, "%", at_least=False)
     measured: Measured = {(case, goal.what): share}
     print(machine(), end="\n\n")
     print(Table(f"Load: {case}", "", ["", "measured"], rows), end="\n\n")

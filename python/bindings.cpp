@@ -298,16 +298,27 @@ private:
     HeldSession& held_;
 };
 
-// Numbers of one query: in an array, in a list, or none.
-using MaybeNumbers = std::optional<std::variant<Array<double>, std::vector<double>>>;
+// Numbers of one query: in an array, in a list of floats, or none.
+using MaybeNumbers = std::optional<std::variant<Array<double>, py::list>>;
+
+std::vector<double> listed_numbers(const py::list& list, const char* name) {
+    std::vector<double> numbers;
+    for (const py::handle item : list) {
+        if (!PyFloat_Check(item.ptr())) throw py::type_error(std::string(name) + " must be floats");
+        numbers.push_back(PyFloat_AS_DOUBLE(item.ptr()));
+    }
+    return numbers;
+}
 
 std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeNumbers& features,
                                    const py::object& group, bool dearer, std::int64_t row,
                                    const MaybeArray<double>& surcharge) {
     std::span<const double> known;
-    if (features) {
-        const auto* listed = std::get_if<std::vector<double>>(&*features);
-        known = listed ? *listed : numbers_of(std::get<Array<double>>(*features), "features");
+    std::vector<double> listed;
+    if (features && std::holds_alternative<py::list>(*features)) {
+        known = listed = listed_numbers(std::get<py::list>(*features), "features");
+    } else if (features) {
+        known = numbers_of(std::get<Array<double>>(*features), "features");
     }
     auto held = std::make_unique<HeldSession>(headrace::Session(shared.router));
     held->session.start({known, label_of(group), dearer, row, numbers_of(surcharge, "surcharge")});

@@ -340,6 +340,24 @@ def test_copies_and_new_fits_start_afresh() -> None:
     assert isinstance(router.start(features)._state, CompiledState)
 
 
+def test_the_first_session_of_a_fit_settles_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    features = log.queries.features[0]
+    other, _ = router_of("gaussian")
+    monkeypatch.setenv("HEADRACE_BACKEND", "gpu")
+    with pytest.raises(ValueError, match="unknown backend 'gpu'"):
+        other.start(features)
+    monkeypatch.setenv("HEADRACE_BACKEND", "reference")
+    plain = other.start(features, dearer=False)
+    monkeypatch.delenv("HEADRACE_BACKEND")
+    assert isinstance(plain._state, PlainState)
+    assert isinstance(other.start(features)._state, PlainState)
+    assert plain.next_model == router.start(features, dearer=False).next_model
+    again = other.fit(log, budget=float(log.cost.mean()))
+    assert isinstance(again.start(features)._state, CompiledState)
+
+
 # The compiled router by itself
 
 

@@ -7,7 +7,7 @@ import json
 import pickle
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -737,6 +737,42 @@ def test_memory_of_open_sessions(kind: str, number: int) -> None:
     assert log.queries.features is not None
     kept = 8 * (50 + log.queries.features.shape[1])  # signals, and a copy of the features
     assert used - kept <= 1024
+
+
+class Short(list[float]):
+    """A list that says that it has eight entries."""
+
+    def __len__(self) -> int:
+        return 8
+
+
+class Masked(list[float]):
+    """A list that shows others than it has."""
+
+    def __iter__(self) -> Iterator[float]:
+        return iter([0.0] * 8)
+
+
+class Shared(list[float]):
+    """A list that hands itself out."""
+
+    def copy(self) -> Shared:
+        return self
+
+
+def test_lists_with_a_will_of_their_own() -> None:
+    log = make_log(60, 4, 0)
+    assert log.queries.features is not None
+    given = hr.PrecomputedEstimator(log.quality, log.cost)  # looks at no feature
+    router = hr.Router(given, lambda_=0.1).fit(log, refit=False)
+    with pytest.raises(ValueError, match="features must"):
+        router.start(Short([0.1] * 9))
+    shown = router.start(Masked([np.nan] * 8))._state.queries().features
+    assert shown == pytest.approx(np.zeros((1, 8)))
+    told = Shared([0.5] * 8)
+    run = router.start(told)
+    told[:] = [99.0] * 8
+    assert run._state.queries().features == pytest.approx(np.full((1, 8), 0.5))
 
 
 @pytest.mark.parametrize("make", [np.array, list])

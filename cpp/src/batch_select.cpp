@@ -1,5 +1,7 @@
 // The one way from a problem to a selection: check, split the batch, decide, write.
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "control.hpp"
 #include "headrace/headrace.hpp"
@@ -60,28 +62,91 @@ void stream(const Method& method, const Problem& problem, const Selection& selec
     parallel_for(problem.n_queries, std::min(n_threads, useful), control, make_worker);
 }
 
+// Searches row by row, on one thread.
+class Searcher {
+public:
+    Searcher(const Problem& problem, const Samples& samples, const Method& method)
+        : problem_(problem), query_(problem, samples), decider_(method.make_decider()) {}
+
+    void decide_rows(std::size_t begin, std::size_t end, const Selection& selection,
+                     Control& control) {
+        const bool in_order = problem_.fixed_order || decider_->in_order();
+        for (std::size_t row = begin; row < end; ++row) {
+            control.check();
+            query_.load(row, decider_->draws(), control);
+            decision_.nodes = 0;
+            decider_->decide(query_, decision_, control);
+            write(query_, decision_, in_order, row, selection);
+        }
+    }
+
+private:
+    const Problem& problem_;
+    Query query_;
+    std::unique_ptr<Decider> decider_;
+    Decision decision_;
+};
+
+// A searcher for one problem after the other of the same shape: a service has one query at a time.
+// Between them the pointers of the last problem are not looked at.
+class LastingSearcher {
+public:
+    LastingSearcher(const Problem& problem, const Method& method)
+        : problem_(problem),
+          samples_(problem_),
+          searcher_(problem_, samples_, method),
+          make_decider_(method.make_decider) {}
+    LastingSearcher(const LastingSearcher&) = delete;
+    LastingSearcher& operator=(const LastingSearcher&) = delete;
+
+    bool fits(const Problem& problem, const Method& method) const {
+        return make_decider_ == method.make_decider && problem_.n_models == problem.n_models &&
+               problem_.n_samples == problem.n_samples;
+    }
+
+    void decide(const Problem& problem, const Selection& selection, Control& control) {
+        problem_ = problem;
+        samples_.make(control);
+        searcher_.decide_rows(0, problem.n_queries, selection, control);
+    }
+
+private:
+    Problem problem_;
+    Samples samples_;
+    Searcher searcher_;
+    decltype(Method::make_decider) make_decider_;
+};
+
+constexpr std::size_t kMostKept = std::size_t{1} << 17;  // draws of a query
+
+void search_alone(const Method& method, const Problem& problem, const Selection& selection,
+                  Control& control) {
+    thread_local std::unique_ptr<LastingSearcher> kept;
+    // Away while it is in use: what is polled may call again. It is gone if something is thrown.
+    std::unique_ptr<LastingSearcher> searcher = std::move(kept);
+    if (searcher == nullptr || !searcher->fits(problem, method)) {
+        searcher = std::make_unique<LastingSearcher>(problem, method);
+    }
+    searcher->decide(problem, selection, control);
+    if (problem.n_models * problem.n_samples <= kMostKept) kept = std::move(searcher);
+}
+
 void search(const Method& method, const Problem& problem, const Selection& selection,
             std::size_t n_threads, Control& control) {
     check_all_values(problem, control);
-    const Samples samples(problem, control);
-    const auto make_worker = [&]() -> Worker {
-        const std::shared_ptr<Decider> decider = method.make_decider();
-        const auto query = std::make_shared<Query>(problem, samples);
-        const auto decision = std::make_shared<Decision>();
-        const bool in_order = problem.fixed_order || decider->in_order();
-        return [&, decider, query, decision, in_order](std::size_t begin, std::size_t end) {
-            for (std::size_t row = begin; row < end; ++row) {
-                control.check();
-                query->load(row, decider->draws(), control);
-                decision->nodes = 0;
-                decider->decide(*query, *decision, control);
-                write(*query, *decision, in_order, row, selection);
-            }
-        };
-    };
     const std::size_t useful = useful_threads(
         problem.n_queries, problem.n_models * padded_length(problem.n_samples), kDrawsPerThread);
-    parallel_for(problem.n_queries, std::min(n_threads, useful), control, make_worker);
+    n_threads = std::min(n_threads, useful);
+    if (n_threads <= 1) return search_alone(method, problem, selection, control);
+
+    const Samples samples(problem, control);
+    const auto make_worker = [&]() -> Worker {
+        const auto searcher = std::make_shared<Searcher>(problem, samples, method);
+        return [&, searcher](std::size_t begin, std::size_t end) {
+            searcher->decide_rows(begin, end, selection, control);
+        };
+    };
+    parallel_for(problem.n_queries, n_threads, control, make_worker);
 }
 
 }  // namespace

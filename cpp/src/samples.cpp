@@ -16,16 +16,18 @@ void correlate(const double* factor, const double* samples, std::size_t k, std::
     }
 }
 
-Samples::Samples(const Problem& problem, Control& control) : problem_(problem) {
-    const std::size_t k = problem.n_models;
-    const std::size_t n_samples = problem.n_samples;
-    if (problem.samples == nullptr) {  // nothing is uncertain
+void Samples::make(Control& control) {
+    const std::size_t n_samples = problem_.n_samples;
+    if (problem_.samples == nullptr) {  // nothing is uncertain
         shared_.assign(1, 0.0);
         rows_ = {shared_.data(), 0, 0.0};
-    } else if (problem.factor && (problem.factor.stride == 0 || problem.n_queries == 1)) {
-        rows_ = correlated(problem.factor[0], shared_, control);
-    } else if (!problem.factor) {
-        rows_ = {problem.samples, n_samples, kernels::largest(problem.samples, k * n_samples)};
+    } else if (!problem_.factor) {
+        const std::size_t size = problem_.n_models * n_samples;
+        rows_ = {problem_.samples, n_samples, kernels::largest(problem_.samples, size)};
+    } else if (problem_.factor.stride == 0 || problem_.n_queries == 1) {
+        rows_ = correlated(problem_.factor[0], shared_, control);
+    } else {
+        rows_ = {};  // each query has its own
     }
 }
 

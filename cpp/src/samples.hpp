@@ -27,11 +27,13 @@ void correlate(const double* factor, const double* samples, std::size_t k, std::
 
 class Samples {
 public:
-    // Folds in a covariance that serves all queries.
-    Samples(const Problem& problem, Control& control);
-
-    // Rows made before, which serve all queries until others are laid here.
     explicit Samples(const Problem& problem) : problem_(problem) {}
+    Samples(const Problem& problem, Control& control) : Samples(problem) { make(control); }
+
+    // Makes the rows that serve all queries: with a covariance that does so, it is folded in.
+    void make(Control& control);
+
+    // Lays rows here that were made before, for all queries.
     void lay(const SampleRows& rows) { rows_ = rows; }
 
     // The rows for a query; those of a covariance of its own are made in `own`.

@@ -1,5 +1,6 @@
-// After the first queries of a batch nothing is allocated any more.
+// After the first queries of a batch, or the first of a shape on a thread, nothing is allocated.
 #include <algorithm>
+#include <string>
 
 #include "allocations.hpp"
 #include "check.hpp"
@@ -36,11 +37,16 @@ std::size_t allocations_of(const OwnedProblem& owned, std::size_t repeats, const
     return n_allocations() - before;
 }
 
+// Searches keep their memory from call to call, of a thread that decides alone; what streams has
+// little.
 void expect_none_after_warm_up(const OwnedProblem& owned, const char* strategy,
                                const char* search) {
     const std::size_t once = allocations_of(owned, 1, strategy, search);
     CHECK(once > 0);
-    CHECK_EQUAL(allocations_of(owned, 3, strategy, search), once);
+    const std::string name = strategy;
+    const std::size_t again = name == "routing" || name == "index" ? once : 0;
+    CHECK_EQUAL(allocations_of(owned, 1, strategy, search), again);
+    CHECK_EQUAL(allocations_of(owned, 3, strategy, search), again);
 }
 
 // Sessions that go all their way, one after the other in the same memory.

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headrace._covariance import lower_cholesky
 from headrace._options import SEARCHES, STRATEGIES, TIES
-from headrace._problem import Bools, Floats, Problem
+from headrace._problem import Bools, Floats, Numbers, Problem
 from headrace._samples import standard_normal_samples
 
 FLOAT64 = np.dtype(np.float64)
@@ -131,6 +131,15 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
     floats = shaped_floats(what, given, shapes)
     refuse_values(what, floats)
     return floats
+
+
+def check_numbers(what: str, given: ArrayLike, d: int) -> Numbers:
+    """Return d finite numbers, a copy of those given; a list of floats stays one."""
+    if type(given) is list:  # type: ignore[comparison-overlap]  # it may be
+        given = given.copy()  # another thread may write to it
+        if len(given) == d and set(map(type, given)) == {float} and sum(map(abs, given)) <= LARGEST:
+            return given  # as those of most services are; a sum with NaN is not below anything
+    return check_floats(what, given, {"(d,)": (d,)}).copy()
 
 
 def refuse_values(what: str, floats: Floats) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from headrace._decider import NO_MODELS, Decider
 from headrace._log import Queries
-from headrace._problem import Floats
-from headrace._query_state import Numbers, PlainState, QueryState, row_of
+from headrace._problem import Floats, Numbers
+from headrace._query_state import PlainState, QueryState, row_of
 
 if TYPE_CHECKING:
     import headrace._core as _core

@@ -14,6 +14,8 @@ from headrace._reveals import Reveals
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Numbers = Floats | list[float]
+"""Of one query. A list stays one: to make an array of it may take as long as to decide."""
 
 TIE_TOLERANCE = 1e-9
 """Tradeoffs this close to the best one tie."""

@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 
 from headrace._decider import NO_MODELS, Decider
 from headrace._log import Queries
-from headrace._problem import Floats
-
-Numbers = Floats | list[float]
-"""Features of one query, d of them. A list stays one: to make it an array takes too long."""
+from headrace._problem import Floats, Numbers
 
 
 def row_of(features: Numbers | None) -> Floats | None:

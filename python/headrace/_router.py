@@ -18,12 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from headrace._atomic_file import write_atomically
 from headrace._check import (
-    LARGEST,
     as_array,
     check_flag,
     check_floats,
     check_integer,
     check_not_negative,
+    check_numbers,
     check_ran,
 )
 from headrace._compiled_state import state_of
@@ -36,8 +36,7 @@ from headrace._forecasts import Forecasts
 from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
-from headrace._problem import Bools, Floats
-from headrace._query_state import Numbers
+from headrace._problem import Bools, Floats, Numbers
 from headrace._rollout import Rollouts
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
@@ -559,7 +558,9 @@ class Router:
         Notes
         -----
         The first session of a fit makes its compiled form: about a millisecond at 50 models, 5 to
-        10 at 200. A service starts one before it takes requests, and before it forks.
+        10 at 200. A service starts one before it takes requests, and before it forks. Whether there
+        is one depends on ``backend`` and ``HEADRACE_BACKEND`` as they are then. Features in a list
+        of floats are the quickest to begin with.
         """
         decider = self._decider()
         known = _known_features(features, decider.fit.n_features)
@@ -812,14 +813,7 @@ def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
             f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
             f"{'none' if features is None else 'some, and that has none'}"
         )
-    if (
-        isinstance(features, list)
-        and len(features) == d
-        and set(map(type, features)) == {float}
-        and sum(map(abs, features)) <= LARGEST
-    ):
-        return features.copy()  # as those of most services are
-    return check_floats("features", features, {"(d,)": (d,)}).copy()
+    return check_numbers("features", features, d)
 
 
 def _drawn(gamma: float, seed: int | None) -> bool:
