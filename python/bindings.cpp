@@ -303,6 +303,7 @@ using MaybeNumbers = std::optional<std::variant<Array<double>, py::list>>;
 
 std::vector<double> listed_numbers(const py::list& list, const char* name) {
     std::vector<double> numbers;
+    numbers.reserve(list.size());
     for (const py::handle item : list) {
         if (!PyFloat_Check(item.ptr())) throw py::type_error(std::string(name) + " must be floats");
         numbers.push_back(PyFloat_AS_DOUBLE(item.ptr()));
@@ -316,7 +317,8 @@ std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeNumber
     std::span<const double> known;
     std::vector<double> listed;
     if (features && std::holds_alternative<py::list>(*features)) {
-        known = listed = listed_numbers(std::get<py::list>(*features), "features");
+        listed = listed_numbers(std::get<py::list>(*features), "features");
+        known = listed;
     } else if (features) {
         known = numbers_of(std::get<Array<double>>(*features), "features");
     }

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,41 @@ def fitted(kind: str = "gaussian", strategy: str = "cascade_routing", price: flo
         n_threads=1,
     )
     return router.fit(BINARY if kind == "binary" else LOG)
+
+
+def single_decision(strategy: str, search: str, seed: int) -> list[bytes]:
+    """Decide one query of six models, with options that a generator draws; return all fields."""
+    rng = np.random.default_rng(seed)
+    ran = rng.random((1, 6)) < 0.3
+    ran[0, rng.integers(6)] = False
+    root = rng.normal(size=(6, 6))
+    given: list[dict[str, Any]] = [{"sigmas": rng.random(6)}, {"covariance": 0.1 * root @ root.T}]
+    found = hr.batch_select(
+        np.round(rng.random((1, 6)), 1),
+        rng.random(6) * 10.0 ** rng.integers(-2, 3),
+        rng.random() * 0.2,
+        **given[seed % 2],
+        ran=ran,
+        strategy=strategy,
+        search=search,
+        max_depth=[None, 2, 4][rng.integers(3)],
+        fixed_order=bool(rng.random() < 0.3),
+        ties=["cheapest", "dearest"][rng.integers(2)],
+        node_limit=1 if search == "exact" and rng.random() < 0.2 else None,
+        n_samples=32,
+        seed=int(rng.integers(3)),
+        n_threads=1,
+    )
+    return [np.asarray(getattr(found, field.name)).tobytes() for field in fields(found)]
+
+
+@pytest.mark.parametrize("search", ["exact", "greedy", "exhaustive"])
+@pytest.mark.parametrize("strategy", ["cascade_routing", "cascade"])
+def test_a_call_does_not_depend_on_those_before(strategy: str, search: str) -> None:
+    here = [single_decision(strategy, search, seed) for seed in range(100)]
+    for seed, found in enumerate(here):
+        with ThreadPoolExecutor(1) as fresh:
+            assert fresh.submit(single_decision, strategy, search, seed).result() == found, seed
 
 
 def begin(router: hr.Router, row: int) -> hr.Session:

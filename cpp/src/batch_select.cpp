@@ -95,13 +95,13 @@ public:
         : problem_(problem),
           samples_(problem_),
           searcher_(problem_, samples_, method),
-          make_decider_(method.make_decider) {}
+          method_(method) {}
     LastingSearcher(const LastingSearcher&) = delete;
     LastingSearcher& operator=(const LastingSearcher&) = delete;
 
     bool fits(const Problem& problem, const Method& method) const {
-        return make_decider_ == method.make_decider && problem_.n_models == problem.n_models &&
-               problem_.n_samples == problem.n_samples;
+        return method_.make_decider == method.make_decider &&
+               problem_.n_models == problem.n_models && problem_.n_samples == problem.n_samples;
     }
 
     void decide(const Problem& problem, const Selection& selection, Control& control) {
@@ -114,10 +114,11 @@ private:
     Problem problem_;
     Samples samples_;
     Searcher searcher_;
-    decltype(Method::make_decider) make_decider_;
+    Method method_;
 };
 
-constexpr std::size_t kMostKept = std::size_t{1} << 17;  // draws of a query
+// Entries of the largest buffers of a searcher that is kept: all draws, all prefixes of a cascade.
+constexpr std::size_t kMostKept = std::size_t{1} << 18;
 
 void search_alone(const Method& method, const Problem& problem, const Selection& selection,
                   Control& control) {
@@ -125,10 +126,12 @@ void search_alone(const Method& method, const Problem& problem, const Selection&
     // Away while it is in use: what is polled may call again. It is gone if something is thrown.
     std::unique_ptr<LastingSearcher> searcher = std::move(kept);
     if (searcher == nullptr || !searcher->fits(problem, method)) {
+        searcher.reset();
         searcher = std::make_unique<LastingSearcher>(problem, method);
     }
     searcher->decide(problem, selection, control);
-    if (problem.n_models * problem.n_samples <= kMostKept) kept = std::move(searcher);
+    const std::size_t entries = problem.n_models * std::max(problem.n_models, problem.n_samples);
+    if (entries <= kMostKept) kept = std::move(searcher);
 }
 
 void search(const Method& method, const Problem& problem, const Selection& selection,

@@ -28,10 +28,11 @@ struct Execution {
 };
 
 // Decides every query of the batch. The answers do not depend on the execution, but for time_limit.
-// Throws std::invalid_argument for sizes, null arrays, unknown names, HEADRACE_ISA, and numbers
-// that are not what the problem's contract says, with their place; std::domain_error where an
-// enumeration would not end; and std::bad_alloc. After any of these the selection may be partly
-// written.
+// A thread that decides alone keeps the memory of its last search, some megabytes at the most,
+// until it ends. Throws std::invalid_argument for sizes, null arrays, unknown names, HEADRACE_ISA,
+// and numbers that are not what the problem's contract says, with their place; std::domain_error
+// where an enumeration would not end; and std::bad_alloc. After any of these the selection may be
+// partly written.
 HEADRACE_API void batch_select(const Problem& problem, const Selection& selection,
                                const Execution& execution);
 
