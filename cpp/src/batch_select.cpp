@@ -9,8 +9,8 @@
 #include "parallel.hpp"
 #include "registry.hpp"
 #include "require.hpp"
+#include "searcher.hpp"
 #include "values.hpp"
-#include "write_decision.hpp"
 
 namespace headrace {
 
@@ -61,31 +61,6 @@ void stream(const Method& method, const Problem& problem, const Selection& selec
         useful_threads(problem.n_queries, problem.n_models, kModelsPerThread);
     parallel_for(problem.n_queries, std::min(n_threads, useful), control, make_worker);
 }
-
-// Searches row by row, on one thread.
-class Searcher {
-public:
-    Searcher(const Problem& problem, const Samples& samples, const Method& method)
-        : problem_(problem), query_(problem, samples), decider_(method.make_decider()) {}
-
-    void decide_rows(std::size_t begin, std::size_t end, const Selection& selection,
-                     Control& control) {
-        const bool in_order = problem_.fixed_order || decider_->in_order();
-        for (std::size_t row = begin; row < end; ++row) {
-            control.check();
-            query_.load(row, decider_->draws(), control);
-            decision_.nodes = 0;
-            decider_->decide(query_, decision_, control);
-            write(query_, decision_, in_order, row, selection);
-        }
-    }
-
-private:
-    const Problem& problem_;
-    Query query_;
-    std::unique_ptr<Decider> decider_;
-    Decision decision_;
-};
 
 // A searcher for one problem after the other of the same shape: a service has one query at a time.
 // Between them the pointers of the last problem are not looked at.

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "kernels.hpp"
-#include "write_decision.hpp"
 
 namespace headrace {
 
@@ -61,8 +60,7 @@ Workspace::Workspace(const Policy& policy, const RevealTables* reveals, std::siz
     if (method.make_streamer != nullptr) {
         streamer_ = method.make_streamer(problem_, selection_);
     } else {
-        decider_ = method.make_decider();
-        query_ = std::make_unique<Query>(problem_, samples_);
+        searcher_ = std::make_unique<Searcher>(problem_, samples_, method);
     }
 }
 
@@ -76,10 +74,7 @@ const Selection& Workspace::decide(const RunSetFacts* facts, std::size_t group, 
     }
     lay_samples(facts);
     Control control(poll);
-    query_->load(0, decider_->draws(), control);
-    decision_.nodes = 0;
-    decider_->decide(*query_, decision_, control);
-    write(*query_, decision_, decider_->in_order(), 0, selection_);
+    searcher_->decide(0, selection_, control);
     return selection_;
 }
 

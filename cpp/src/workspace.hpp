@@ -10,10 +10,10 @@
 
 #include "headrace/headrace.hpp"
 #include "policy.hpp"
-#include "query.hpp"
 #include "registry.hpp"
 #include "run_set_cache.hpp"
 #include "samples.hpp"
+#include "searcher.hpp"
 
 namespace headrace {
 
@@ -62,12 +62,10 @@ private:
     Selection selection_;
 
     std::unique_ptr<Streamer> streamer_;  // one of the two
-    std::unique_ptr<Decider> decider_;
+    std::unique_ptr<Searcher> searcher_;
     Samples samples_;
     std::vector<double> draws_;  // of the models that are not out, where some are
     double largest_sample_ = 0.0;
-    std::unique_ptr<Query> query_;
-    Decision decision_;
 };
 
 }  // namespace headrace
