@@ -5,10 +5,10 @@ the folder there is little to do.
 
 RouterBench noise, the protocol of the paper: a model's quality (0 or 1) and cost are seen through
 Gaussian noise, see `headrace.add_noise`. 10 % of the rows tune, the others test. There are ten
-budgets for each segment of the Pareto hull of single models, and a price for each, both from the
-tuning rows. The area below the realised curve on the test rows, over the range of cost of single
-models, is the AUC. The rows of the paper's estimator calibrate on all rows, as the paper does; the
-others look at tuning rows alone.
+budgets for each segment of the Pareto hull of single models on the test rows, and a price for each
+from the tuning rows. The area below the realised curve on the test rows, over the range of cost of
+single models, is the AUC. The rows of the paper's estimator calibrate on all rows, as the paper
+does; the others look at tuning rows alone.
 
 Real confidences: nine models answered four benchmarks, and each answer came with a confidence, a
 price and a latency. Fitted on train rows, tested on test rows.

@@ -19,6 +19,7 @@ from quality_rows import (
     CLASSES_INDEX,
     FUSED_TUNING,
     GAUSSIAN_INDEX,
+    LIMITED,
     RELEASED,
     ROUTING,
     THRESHOLDS,
@@ -31,6 +32,7 @@ from quality_rows import (
 )
 from quality_scores import Score, scores
 from quality_splits import Realised, realised_costs
+from workloads import Floats
 
 NOISE, CONFIDENCES = "routerbench3.npz", "cascade9.npz"
 STEPPED = (11, "medium", 0)
@@ -58,38 +60,53 @@ PICTURED = {
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """Tuning rows and test rows of a log, and routers for them."""
+    """Tuning rows and test rows of a log, budgets, and routers for them."""
 
     tuning: hr.QueryLog
     test: hr.QueryLog
+    budgets: Floats
     rows: Routers
 
     def frontier(self, rows: Routers, every: int = 1) -> hr.Frontier:
-        """Return the curves of these routers at every so many budgets of the tuning rows."""
+        """Return the curves of these routers at every so many of the budgets.
+
+        Threshold cascades have a second curve, with the budgets as limits.
+        """
         any_router = next(iter(rows.values()))
-        return hr.frontier(
+        found = hr.frontier(
             any_router.estimator,
             self.tuning,
             self.test,
             strategies=rows,
-            budgets=hull_budgets(self.tuning)[::every],
+            budgets=self.budgets[::every],
         )
+        limited = {
+            label + LIMITED: found.curves[label].with_limits()
+            for label, router in rows.items()
+            if router.strategy == "threshold_cascade"
+        }
+        return replace(found, curves={**found.curves, **limited})
 
 
 def noisy_halves(data: Path, size: int, level: str, seed: int, grouped: bool = False) -> Halves:
-    """Return RouterBench with noise. Benchmarks are known only where it says so."""
+    """Return RouterBench with noise. Benchmarks are known only where it says so.
+
+    The budgets are those of the test rows, as in the paper: nothing is fitted to them.
+    """
     log = read_routerbench(data / NOISE).subset(models=list(MODEL_SETS[size]))
     if not grouped:
         log = hr.QueryLog(log.quality, log.cost, models=log.models)
     noisy = hr.add_noise(log, level, seed=seed)
     tuning, test = (noisy.rows(rows) for rows in tuning_and_test_rows(noisy))
-    return Halves(tuning, test, grouped_rows(noisy) if grouped else noisy_rows(noisy))
+    rows = grouped_rows(noisy) if grouped else noisy_rows(noisy)
+    return Halves(tuning, test, hull_budgets(test), rows)
 
 
 def confident_halves(data: Path) -> Halves:
-    """Return real confidences."""
-    log, tuning, test = read_confidences(data / CONFIDENCES)
-    return Halves(log.rows(tuning), log.rows(test), confident_rows(log.n_models))
+    """Return real confidences, with the budgets of the tuning rows."""
+    log, tuning_rows, test_rows = read_confidences(data / CONFIDENCES)
+    tuning, test = log.rows(tuning_rows), log.rows(test_rows)
+    return Halves(tuning, test, hull_budgets(tuning), confident_rows(log.n_models))
 
 
 def measure_noise(

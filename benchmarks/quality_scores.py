@@ -32,6 +32,8 @@ class Score:
         Milliseconds at the shares of the range of cost, one model after the other.
     lookahead : float
         Factor on the uncertainty.
+    draws : tuple of float
+        Of the areas in %, one for each draw of the noise.
     """
 
     auc: float
@@ -39,6 +41,7 @@ class Score:
     models: float
     latency: Floats | None
     lookahead: float
+    draws: tuple[float, ...]
 
     def minus(self, other: Score) -> hr.Interval:
         """Return the difference of areas with its paired interval."""
@@ -70,6 +73,7 @@ def scores(frontier: hr.Frontier) -> dict[str, Score]:
             models=float(curve.query_models.mean()),
             latency=latency,
             lookahead=curve.lookahead,
+            draws=(100.0 * areas[label].mean,),
         )
     return found
 
@@ -82,4 +86,5 @@ def average(draws: Sequence[Score]) -> Score:
         models=float(np.mean([score.models for score in draws])),
         latency=None,
         lookahead=float(np.mean([score.lookahead for score in draws])),
+        draws=tuple(one for score in draws for one in score.draws),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import headrace as hr
-from quality_given import AGREES, EARLIER, EARLIER_CONFIDENCES, PAPER
-from quality_rows import CEILING, LINEAR, NO_EXPECT, RELEASED
+import numpy as np
+from quality_given import AGREES, EARLIER, EARLIER_CONFIDENCES, EARLIER_DRAWS, PAPER
+from quality_rows import NO_EXPECT, RELEASED
 from quality_scores import LATENCY_AT, Score, Scores
 from quality_splits import TWO, Realised
 from quality_times import Timing
@@ -42,7 +43,7 @@ def noise_tables(columns: Mapping[str, Scores]) -> list[Table]:
             differences,
         ),
         Table("RouterBench noise: intervals of the AUC %", "", ["AUC %", *columns], intervals),
-        _beside_earlier(found, columns),
+        _beside_earlier(columns),
         _areas("The paper's Table 1: AUC %", "Of other queries.", PAPER, columns),
     ]
 
@@ -126,32 +127,31 @@ def _areas(title: str, note: str, areas: Areas, columns: Iterable[str]) -> Table
     return Table(title, note, ["AUC %", *names], rows)
 
 
-def _beside_earlier(found: Areas, columns: Iterable[str]) -> Table:
-    """Return differences to the earlier simulator, by themselves and of those to `released`."""
-    names = list(columns)
+def _beside_earlier(columns: Mapping[str, Scores]) -> Table:
+    """Return differences to the earlier simulator, with what chance explains of them."""
     rows = []
     for row, given in EARLIER.items():
-        if row not in found:
+        if row not in next(iter(columns.values())):
             continue
-        there = [name for name in names if name in given]
-        plain = {name: found[row][name] - given[name] for name in there}
-        draw = {name: found[RELEASED][name] - EARLIER[RELEASED][name] for name in there}
-        if row in (LINEAR, CEILING):  # nothing of them depends on the noise
-            draw = dict.fromkeys(there, 0.0)
-        paired = {name: plain[name] - draw[name] for name in there}
-        cells = [
-            f"{plain[name]:+.2f} ({paired[name]:+.2f})" if name in plain else "" for name in names
-        ]
-        agree = [
-            sum(abs(one) <= AGREES for one in differences.values())
-            for differences in (plain, paired)
-        ]
-        rows.append([row, *cells, f"{agree[0]} ({agree[1]}) of {len(there)}"])
+        cells, near, explained, there = [], 0, 0, 0
+        for column, found in columns.items():
+            if column not in given:
+                cells.append("")
+                continue
+            draws = found[row].draws
+            spread = float(np.std(draws, ddof=1)) if len(draws) > 1 else np.inf
+            error = spread * np.sqrt(1.0 / len(draws) + 1.0 / EARLIER_DRAWS)
+            difference = found[row].auc - given[column]
+            cells.append(f"{difference:+.2f} ({error:.2f})")
+            there += 1
+            near += abs(difference) <= AGREES
+            explained += abs(difference) <= max(AGREES, 2.0 * error)
+        rows.append([row, *cells, f"{near} of {there}", f"{explained} of {there}"])
     return Table(
         "RouterBench noise: AUC % minus that of an earlier simulator",
-        f"Its noise was drawn otherwise. In brackets: the same for the difference to {RELEASED}, "
-        "in which much of the draw cancels.",
-        ["", *names, f"within {AGREES:g}"],
+        f"Its noise was drawn otherwise, {EARLIER_DRAWS} times. In brackets: the standard error "
+        "that the draws of both bring.",
+        ["", *columns, f"within {AGREES:g}", "or within two errors"],
         rows,
     )
 

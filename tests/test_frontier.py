@@ -79,8 +79,36 @@ def test_a_curve_is_what_a_router_does(found: hr.Frontier, strategy: str) -> Non
             evaluation = router.fit(TRAIN, budget=budget).evaluate(TEST, n_bootstrap=2)
         except ValueError:  # a budget that no policy meets has the nearest policy
             continue
+        assert curve.train_qualities is not None
+        seen = router.evaluate(TRAIN, n_bootstrap=2).quality.mean
+        assert curve.train_qualities[column] == pytest.approx(seen, abs=0.01)
         assert curve.costs[column] == pytest.approx(evaluation.cost.mean, rel=0.01)
         assert curve.qualities[column] == pytest.approx(evaluation.quality.mean, abs=0.01)
+
+
+def test_budgets_as_limits() -> None:
+    rng = np.random.default_rng(0)
+    expected = rng.uniform(size=(400, 3))
+    quality = rng.uniform(size=expected.shape) < expected * [0.7, 1.0, 0.5]  # the dearest is worst
+    costs = np.tile([1.0, 2.0, 4.0], (400, 1))
+    signals = quality + rng.normal(size=expected.shape)
+    log = hr.QueryLog(quality, costs, features=np.hstack([expected, costs]), signals=signals)
+    train, test = log.split(0.5)
+    met = hr.frontier(Blend(), train, test, strategies=["threshold_cascade"]).curves
+    curve = met["threshold_cascade"]
+    limited = curve.with_limits()
+    assert curve.train_qualities is not None
+    assert limited.train_qualities is not None
+    assert (limited.train_qualities == np.maximum.accumulate(curve.train_qualities)).all()
+    assert (limited.train_qualities > curve.train_qualities).any()
+    columns = curve.query_costs.T.tolist()
+    for column, (costs, qualities) in enumerate(
+        zip(limited.query_costs.T.tolist(), limited.query_qualities.T, strict=True)
+    ):
+        place = columns.index(costs)
+        assert place <= column
+        assert (qualities == curve.query_qualities[:, place]).all()
+    assert met[INTERPOLATION].with_limits() is met[INTERPOLATION]
 
 
 def test_areas_of_the_strategies(found: hr.Frontier) -> None:

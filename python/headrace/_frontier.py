@@ -50,6 +50,8 @@ class Curve:
         Number of models that ran.
     lookahead : float
         Factor on the uncertainty.
+    train_qualities : float64 array of shape (P,), or None
+        Mean quality on the log that was tuned on; None of what is not tuned.
     """
 
     query_costs: Floats
@@ -57,6 +59,7 @@ class Curve:
     query_latencies: Floats | None
     query_models: Floats
     lookahead: float = 1.0
+    train_qualities: Floats | None = None
 
     @property
     def costs(self) -> Floats:
@@ -67,6 +70,26 @@ class Curve:
     def qualities(self) -> Floats:
         """Mean quality at each budget."""
         return np.asarray(self.query_qualities.mean(axis=0))
+
+    def with_limits(self) -> Curve:
+        """Return the curve with budgets as limits: what is tuned for may spend less.
+
+        Every budget is given the policy, among its own and those of smaller budgets, with the
+        highest quality on the log that was tuned on. It differs where spending more gives less,
+        as it can for a threshold cascade, which gives its last answer.
+        """
+        if self.train_qualities is None:
+            return self
+        found, latencies = self.train_qualities, self.query_latencies
+        best = [int(found[: i + 1].argmax()) for i in range(len(found))]
+        return Curve(
+            query_costs=self.query_costs[:, best],
+            query_qualities=self.query_qualities[:, best],
+            query_latencies=None if latencies is None else latencies[:, best],
+            query_models=self.query_models[:, best],
+            lookahead=self.lookahead,
+            train_qualities=found[best],
+        )
 
     def at(self, cost: float) -> dict[str, float]:
         """Return the mean quality, models per query and latency at a mean cost."""
@@ -430,13 +453,27 @@ def _curve(
             if policies[i].step_factors != policy.step_factors:
                 near = line_around(policies[i], price)
                 [mixtures[i]] = meet_each(tuning, policies[i], cost, [budget], near)
-    return _measured(testing, policies, mixtures, test)
+    rollouts, weights = _rolled_out(tuning, policies, mixtures)
+    qualities = rollouts.answered(train.quality).mean(axis=1) @ weights
+    rollouts, weights = _rolled_out(testing, policies, mixtures)
+    latencies = None if test.latency is None else rollouts.summed(test.latency).T @ weights
+    return Curve(
+        query_costs=rollouts.summed(test.cost).T @ weights,
+        query_qualities=rollouts.answered(test.quality).T @ weights,
+        query_latencies=latencies,
+        query_models=rollouts.steps.T @ weights,
+        lookahead=policy.lookahead,
+        train_qualities=qualities,
+    )
 
 
-def _measured(
-    forecasts: Forecasts, policies: Sequence[Policy], mixtures: Sequence[Mixture], log: QueryLog
-) -> Curve:
-    """Roll all policies, which differ in nothing but their prices, out at once, and mix them."""
+def _rolled_out(
+    forecasts: Forecasts, policies: Sequence[Policy], mixtures: Sequence[Mixture]
+) -> tuple[Rollouts, Floats]:
+    """Roll all policies, which differ in nothing but their prices, out at once.
+
+    The weights, of shape (L, P), are what each mixture has of each rollout.
+    """
     n_steps = max(len(policy.step_factors) for policy in policies)
     prices, shares, columns = [], [], []
     for column, (policy, mixture) in enumerate(zip(policies, mixtures, strict=True)):
@@ -449,14 +486,7 @@ def _measured(
     weights = np.zeros((len(different), len(mixtures)))
     for i, column, share in zip(place.reshape(-1).tolist(), columns, shares, strict=True):
         weights[i, column] += share
-    rollouts = roll_out(forecasts, policies[0], different)
-    return Curve(
-        query_costs=rollouts.summed(log.cost).T @ weights,
-        query_qualities=rollouts.answered(log.quality).T @ weights,
-        query_latencies=None if log.latency is None else rollouts.summed(log.latency).T @ weights,
-        query_models=rollouts.steps.T @ weights,
-        lookahead=policies[0].lookahead,
-    )
+    return roll_out(forecasts, policies[0], different), weights
 
 
 def _single_models(log: QueryLog, models: list[int]) -> Curve:
