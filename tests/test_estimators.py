@@ -389,6 +389,17 @@ def test_chance_is_no_fault() -> None:
     assert sum(map(bool, faults)) <= 3
 
 
+def test_a_constant_estimate_has_no_slope() -> None:
+    rng = np.random.default_rng(0)
+    quality = rng.normal(size=(400, 2))
+    log = Log(quality, [1.0, 2.0], signals=quality + rng.normal(size=(400, 2)))
+    found = hr.GaussianEstimator().check(log)
+    assert np.isnan(found.slope).all()
+    assert found.ok
+    assert "nan" not in str(found)
+    assert str(found).count("no spread") == 2
+
+
 @EVERY
 def test_labels_of_another_kind_are_refused(make: Any) -> None:
     log = simulated(60, 3, groups=2)

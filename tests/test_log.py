@@ -47,6 +47,18 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("no queries", {"quality": np.zeros((0, K))}, ValueError, r"at least one query.*\(0, 3\)"),
     ("no models", {"quality": np.zeros((N, 0))}, ValueError, r"one query and model, got \(4, 0\)"),
     ("quality infinite", {"quality": at((N, K), (1, 2), INF)}, ValueError, r"inf at .*\(1, 2\)"),
+    (
+        "cost large",
+        {"cost": [1.0, 2e100, 1.0]},
+        ValueError,
+        r"cost must not exceed 1e\+100 .*2e\+100",
+    ),
+    (
+        "features large",
+        {"features": at((N, 1), (3, 0), -1e200)},
+        ValueError,
+        r"features must not exceed .* got -1e\+200 at index \(3, 0\)",
+    ),
     ("quality str", {"quality": [["a"] * K] * N}, TypeError, "quality .*dtype <U1"),
     ("quality object", {"quality": np.full((N, K), None)}, TypeError, "quality .*dtype object"),
     ("quality complex", {"quality": np.ones((N, K), complex)}, TypeError, "quality .*complex128"),

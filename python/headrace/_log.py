@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_integer, value_error
+from headrace._check import LARGEST, as_array, check_integer, value_error
 from headrace._log_files import (
     Columns,
     LogArrays,
@@ -415,7 +415,7 @@ class QueryLog:
 
 
 def _numbers(what: str, given: ArrayLike, ndim: int | tuple[int, ...], missing: bool) -> Floats:
-    """Return float64; finite, but for NaN where cells may be missing."""
+    """Return float64; finite and within `LARGEST`, but for NaN where cells may be missing."""
     array = as_array(what, given)
     if array.dtype.kind not in "iufb" or not np.can_cast(array.dtype, np.float64, "safe"):
         raise TypeError(f"{what} must hold real numbers, got dtype {array.dtype}")
@@ -424,10 +424,13 @@ def _numbers(what: str, given: ArrayLike, ndim: int | tuple[int, ...], missing: 
         dimensions = " or ".join(map(str, allowed))
         raise ValueError(f"{what} must have {dimensions} dimensions, got shape {array.shape}")
     floats: Floats = np.array(array, dtype=np.float64)
-    bad = np.isinf(floats) if missing else ~np.isfinite(floats)
+    bad = ~(np.abs(floats) <= LARGEST)
+    if missing:
+        bad &= ~np.isnan(floats)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"{what} must be finite, got {floats[where]} at index {where}")
+        rule = f"not exceed {LARGEST:g} in magnitude" if np.isfinite(floats[where]) else "be finite"
+        raise ValueError(f"{what} must {rule}, got {floats[where]} at index {where}")
     return floats
 
 

@@ -120,6 +120,11 @@ class EstimatorCheck:
             return ", ".join(names[:5]) + f" and {len(names) - 5} more"
         return ", ".join(names)
 
+    def _slope(self, i: int) -> str:
+        if np.isnan(self.slope[i]):
+            return "no spread"  # the estimate before a run is the same for all queries
+        return f"{self.slope[i]:6.2f} ± {self.slope_error[i]:<5.2f}"
+
     def __str__(self) -> str:
         width = max(5, *(len(name) for name in self.models))
         lines = [
@@ -127,7 +132,7 @@ class EstimatorCheck:
             f"{'model':<{width}}   slope            bias           stated / realised spread",
         ]
         lines += [
-            f"{name:<{width}}  {self.slope[i]:6.2f} ± {self.slope_error[i]:<5.2f}  "
+            f"{name:<{width}}  {self._slope(i):<14}  "
             f"{self.bias[i]:+7.3f} ± {self.bias_error[i]:<6.3f}  "
             f"{self.stated[i]:.3f} / {self.realised[i]:.3f}"
             for i, name in enumerate(self.models)
