@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from headrace._check import check_factor, check_floats, check_not_negative, shaped_floats
 from headrace._estimators.protocol import Estimates, Estimator
-from headrace._log import Integers, Queries
+from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
 from headrace._reveals import Reveals
 
@@ -123,3 +123,9 @@ def _appended(first: Estimates, second: Estimates) -> Estimates:
         first.covariance,
         reveals,
     )
+
+
+def cost_order(log: QueryLog) -> Integers:
+    """Return the models by mean cost, the first of equals first."""
+    order: Integers = np.argsort(log.cost.mean(axis=0), kind="stable")
+    return order

@@ -13,20 +13,15 @@ from numpy.typing import ArrayLike
 from headrace._bootstrap import Interval, interval, resampled_means
 from headrace._check import as_array, check_floats, check_integer, check_not_negative
 from headrace._estimators.protocol import Estimator, fitted_copy
-from headrace._forecasts import Forecasts
+from headrace._forecasts import Forecasts, cost_order
 from headrace._log import QueryLog
 from headrace._policy import Policy
 from headrace._problem import Floats
-from headrace._rollout import Rollouts, roll_out
-from headrace._router import (
-    LOOKAHEADS,
-    Router,
-    cost_order,
-    is_uncertain,
-    progress_bar,
-    refuse_missing,
-)
+from headrace._progress import progress_bar
+from headrace._rollout import Rollouts, refuse_missing, roll_out
+from headrace._router import Router
 from headrace._step_prices import Aim, find_step_factors, line_around
+from headrace._target import LOOKAHEADS, is_uncertain
 from headrace._text_table import text_table
 from headrace._tuning import Mixture, meet_each, price_line
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from headrace._backends import pick
 from headrace._check import check_threads
 from headrace._forecasts import Forecasts
-from headrace._log import Integers
+from headrace._log import Integers, QueryLog
 from headrace._policy import Policy
 from headrace._problem import Floats
 from headrace._rollout_problem import STOP, Bytes, Forecast, RolloutProblem
@@ -139,3 +139,15 @@ def roll_out(
         decisions=traces.decisions,
         estimates=traces.estimates,
     )
+
+
+def refuse_missing(what: str, log: QueryLog, array: Floats) -> None:
+    """Refuse a log in which a cell is missing that a rollout may need."""
+    missing = np.isnan(array)
+    if missing.any():
+        row, column = (int(i) for i in np.argwhere(missing)[0])
+        raise ValueError(
+            f"the {what} of model {log.models[column]!r} is missing for query {row} "
+            f"({int(missing.sum())} cells in all): a rollout may run any model, so leave such rows "
+            "out, or fit the estimator alone on them and tune the router with refit=False on others"
+        )

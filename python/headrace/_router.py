@@ -7,11 +7,10 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,28 +31,29 @@ from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
 from headrace._evaluation import Evaluation, evaluate_rollouts
 from headrace._fit import Fit
-from headrace._forecasts import Forecasts
+from headrace._forecasts import Forecasts, cost_order
 from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
-from headrace._problem import Bools, Floats, Numbers
-from headrace._rollout import Rollouts
+from headrace._problem import Bools, Numbers
+from headrace._rollout import refuse_missing
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
 from headrace._session import Pace, Session
 from headrace._state import Saved, put, put_parameter, take, take_parameter
-from headrace._step_prices import Aim, find_step_factors
-from headrace._tuning import Mixture, Point, TargetError, meet, reach
+from headrace._target import Budget, Price, Quality, Target, tune
 
-LOOKAHEADS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Factors on the uncertainty that are tried where the user gives none."""
+TARGETS: dict[str, Callable[[float, QueryLog], Target]] = {
+    "budget": Budget,
+    "quality": Quality,
+    "the fixed lambda_": Price,
+}
+"""What a fit is told, just one of them."""
 
 LARGEST_INDEX = 2**63 - 1
 
 PARAMETERS, FIT, POLICY = "router", "fit", "policy"
 """Where they are in a saved router."""
-
-T = TypeVar("T")
 
 
 class Router:
@@ -263,15 +263,14 @@ class Router:
         realised ``quality - lambda_ * cost``; the smaller of equals. Where the log has no quality
         at all, it is 1.
         """
-        targets = {"budget": budget, "quality": quality, "the fixed lambda_": self._fixed_lambda}
+        targets = dict(zip(TARGETS, (budget, quality, self._fixed_lambda), strict=True))
         given = [name for name, value in targets.items() if value is not None]
         if len(given) != 1:
             raise ValueError(
                 f"give just one of budget, quality and the fixed lambda_, got {given or 'none'}"
             )
-        target = _number(given[0], targets[given[0]])
+        value = _number(given[0], targets[given[0]])
         policy = self.policy(1.0 if self.lookahead is None else self.lookahead)
-        labelled = log.complete
         blind = np.isnan(log.quality).all()
         if check_flag("per_step", self.per_step) and blind:
             raise ValueError("per_step=True chooses by realised quality, and the log has none")
@@ -284,69 +283,18 @@ class Router:
 
         estimator = fitted_copy(self.estimator, log) if refit else self.estimator
         order = cost_order(log)
-        forecasts = Forecasts(estimator, log.queries, order)
-
-        def cost(rollouts: Rollouts) -> Floats:
-            return rollouts.summed(log.cost)
-
-        def gained(rollouts: Rollouts) -> Floats:
-            return rollouts.answered(log.quality)
-
-        candidates = [policy]
-        if self._chooses(policy) and labelled and is_uncertain(forecasts):
-            candidates = [policy.with_lookahead(factor) for factor in LOOKAHEADS]
-        compares = len(candidates) > 1 or self.per_step
-        start = None
-
-        def tuned(policy: Policy) -> tuple[float, Mixture]:
-            nonlocal start
-            if self._fixed_lambda is not None:
-                point = Point(target)
-                mixture = Mixture(point, point, 1.0)
-            elif quality is not None:
-                mixture = reach(forecasts, policy, gained, cost, target, what="quality")
-            else:
-                mixture = meet(forecasts, policy, cost, target, what="budget", start=start)
-                start = mixture.cheap.price or None
-            if not compares:
-                return 0.0, mixture
-            if quality is not None:
-                return -mixture.mean(forecasts, policy, cost), mixture
-            score = mixture.mean(forecasts, policy, gained)
-            if self._fixed_lambda is not None and not policy.by_threshold:
-                score -= target * mixture.mean(forecasts, policy, cost)
-            return score, mixture
-
-        best: tuple[float, Mixture] | None = None
-        failure: TargetError | None = None
-        for candidate in progress_bar(candidates, progress and len(candidates) > 1, "look-ahead"):
-            try:
-                found = tuned(candidate)
-            except TargetError as error:
-                failure = error
-                continue
-            if best is None or found[0] > best[0]:
-                best, policy = found, candidate
-        if best is None:
-            assert failure is not None
-            raise failure
-        if self.per_step:
-            if quality is not None:
-                aim = Aim(lambda rollouts: -cost(rollouts), gained, target)
-            elif self._fixed_lambda is not None:
-                aim = Aim(lambda done: gained(done) - target * cost(done), None, target)
-            else:
-                aim = Aim(gained, cost, target)
-            stepped = find_step_factors(forecasts, policy, aim, best[1].cheap.price)
-            with suppress(TargetError):
-                found = tuned(stepped)
-                if found[0] > best[0]:
-                    best, policy = found, stepped
-
+        mixture, policy = tune(
+            TARGETS[given[0]](value, log),
+            Forecasts(estimator, log.queries, order),
+            policy,
+            chooses=self._chooses(policy) and log.complete,
+            per_step=self.per_step,
+            progress=progress,
+        )
         features, signals = log.queries.features, log.queries.signals
         self._adopt(
             Fit(
-                mixture=best[1],
+                mixture=mixture,
                 lookahead=policy.lookahead,
                 step_factors=np.array(policy.step_factors),
                 order=order,
@@ -765,43 +713,9 @@ def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None
     return router
 
 
-def cost_order(log: QueryLog) -> Integers:
-    """Return the models by mean cost, the first of equals first."""
-    order: Integers = np.argsort(log.cost.mean(axis=0), kind="stable")
-    return order
-
-
-def refuse_missing(what: str, log: QueryLog, array: Floats) -> None:
-    """Refuse a log in which a cell is missing that a rollout may need."""
-    missing = np.isnan(array)
-    if missing.any():
-        row, column = (int(i) for i in np.argwhere(missing)[0])
-        raise ValueError(
-            f"the {what} of model {log.models[column]!r} is missing for query {row} "
-            f"({int(missing.sum())} cells in all): a rollout may run any model, so leave such rows "
-            "out, or fit the estimator alone on them and tune the router with refit=False on others"
-        )
-
-
-def progress_bar(items: list[T], shown: bool, what: str) -> Iterable[T]:
-    """Iterate with a progress bar, if it is to be shown."""
-    if not shown:
-        return items
-    from tqdm import tqdm
-
-    bar: Callable[..., Iterable[T]] = tqdm
-    return bar(items, desc=what, leave=False)
-
-
 def _number(what: str, given: object) -> float:
     value = check_floats(what, given, {"a number": ()})  # type: ignore[arg-type]
     return float(value if what == "quality" else check_not_negative(what, value))
-
-
-def is_uncertain(forecasts: Forecasts) -> bool:
-    """Say whether the estimator states any uncertainty before a model has run."""
-    first = forecasts.at((), np.arange(len(forecasts.queries)))
-    return bool(np.any(first.deviations() > 0.0))
 
 
 def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
