@@ -301,6 +301,17 @@ def test_frontier_says_what_the_package_says(
     budgets = printed("frontier", *parts, *options[:2], "--budgets", "0.2,1")["budgets"]
     assert budgets == [0.2, 1.0]
 
+    policy = ["--lookahead", 0.5, "--max-depth", 2, "--per-step", "--search", "greedy"]
+    router = hr.Router(
+        hr.GaussianEstimator(), lookahead=0.5, max_depth=2, per_step=True, search="greedy"
+    )
+    alone = hr.frontier(
+        router.estimator, train, test, strategies={"cascade_routing": router}, n_budgets=4, seed=1
+    )
+    told = ["--strategies", "cascade_routing", *options[2:], *policy]
+    curves = printed("frontier", *parts, *told)["curves"]
+    assert curves["cascade_routing"]["costs"] == alone.curves["cascade_routing"].costs.tolist()
+
 
 def asked(n: int = 60) -> tuple[hr.Queries, Any, Any]:
     """Return queries with signals where models have run, those models, and who is dearer."""

@@ -11,10 +11,9 @@ from headrace._cli.columns import LogColumns, log_columns, take_columns
 from headrace._cli.errors import writing
 from headrace._cli.estimators import estimator_options, make_estimator
 from headrace._cli.logs import LOG_FILES, layout_option, read_log
-from headrace._cli.options import INPUT, integer, new_file, number, seed_option
+from headrace._cli.options import INPUT, new_file, number, policy_options, seed_option
 from headrace._cli.output import json_option, progress, say
 from headrace._log import QueryLog
-from headrace._options import SEARCHES
 from headrace._policy import POLICIES
 from headrace._router import Router
 
@@ -44,21 +43,7 @@ Give just one of --budget, --quality and --lambda.
     show_default=True,
     help="What may be chosen.",
 )
-@click.option(
-    "--search",
-    type=click.Choice(SEARCHES),
-    default="exact",
-    show_default=True,
-    help="For cascade_routing.",
-)
-@click.option("--max-depth", type=integer(1), metavar="N", help="Most models that run on a query.")
-@click.option(
-    "--lookahead",
-    type=number(0.0),
-    metavar="X",
-    help="Factor on the uncertainty.  [default: the best on the log]",
-)
-@click.option("--per-step", is_flag=True, help="Look for prices that differ from step to step.")
+@policy_options
 @layout_option
 @log_columns
 @seed_option("the draws of qualities")

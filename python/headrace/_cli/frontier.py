@@ -22,11 +22,13 @@ from headrace._cli.options import (
     new_file,
     number,
     one_of,
+    policy_options,
     seed_option,
 )
 from headrace._cli.output import json_option, progress, say
 from headrace._frontier import Frontier, frontier
 from headrace._policy import POLICIES
+from headrace._router import Router
 
 HELP = f"""\
 Tune strategies for many budgets on one part of LOG, and measure them on the other.
@@ -63,6 +65,7 @@ SHARE = 0.5
 )
 @click.option("--plot", type=new_file(*PICTURES), metavar="FILE", help="Draw the curves.")
 @estimator_options
+@policy_options
 @layout_option
 @log_columns
 @bootstrap_option
@@ -93,6 +96,7 @@ def command(
         import matplotlib  # noqa: F401  # fails before any work
     learner = make_estimator(estimator, calibration)
     columns = take_columns(LogColumns, options)
+    routers = {name: Router(learner, strategy=name, **options) for name in strategies}
     train = read_log(log, layout, columns)
     if test is None:
         train, tested = train.split(SHARE if share is None else share, seed=seed)
@@ -104,7 +108,7 @@ def command(
         learner,
         train,
         tested,
-        strategies=strategies,
+        strategies=routers,
         budgets=budgets,
         n_budgets=n_budgets or 20,
         seed=seed,

@@ -12,6 +12,7 @@ import click
 
 import headrace
 from headrace._log_files import MODEL, is_template
+from headrace._options import SEARCHES
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -123,6 +124,27 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
     return decorate
 
+
+policy_options = together(
+    click.option(
+        "--search",
+        type=click.Choice(SEARCHES),
+        default="exact",
+        show_default=True,
+        help="For cascade_routing.",
+    ),
+    click.option(
+        "--max-depth", type=integer(1), metavar="N", help="Most models that run on a query."
+    ),
+    click.option(
+        "--lookahead",
+        type=number(0.0),
+        metavar="X",
+        help="Factor on the uncertainty.  [default: the best on the log]",
+    ),
+    click.option("--per-step", is_flag=True, help="Look for prices that differ from step to step."),
+)
+"""Of a router, by the names of its parameters."""
 
 bootstrap_option = click.option(
     "--bootstrap",
