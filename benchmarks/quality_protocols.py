@@ -19,9 +19,9 @@ from quality_rows import (
     CLASSES_INDEX,
     FUSED_TUNING,
     GAUSSIAN_INDEX,
-    LIMITED,
     RELEASED,
     ROUTING,
+    THRESHOLD,
     THRESHOLDS,
     Routers,
     confident_rows,
@@ -68,24 +68,15 @@ class Halves:
     rows: Routers
 
     def frontier(self, rows: Routers, every: int = 1) -> hr.Frontier:
-        """Return the curves of these routers at every so many of the budgets.
-
-        Threshold cascades have a second curve, with the budgets as limits.
-        """
+        """Return the curves of these routers at every so many of the budgets."""
         any_router = next(iter(rows.values()))
-        found = hr.frontier(
+        return hr.frontier(
             any_router.estimator,
             self.tuning,
             self.test,
             strategies=rows,
             budgets=self.budgets[::every],
         )
-        limited = {
-            label + LIMITED: found.curves[label].with_limits()
-            for label, router in rows.items()
-            if router.strategy == "threshold_cascade"
-        }
-        return replace(found, curves={**found.curves, **limited})
 
 
 def noisy_halves(data: Path, size: int, level: str, seed: int, grouped: bool = False) -> Halves:
@@ -114,19 +105,24 @@ def measure_noise(
 ) -> dict[str, Score]:
     """Score all rows of RouterBench noise, or those of the short form."""
     plain, grouped = (noisy_halves(data, size, level, seed, known) for known in (False, True))
-    found = scores(plain.frontier(_short(plain.rows) if short else plain.rows))
+    found = _scored(plain, short)
     known = scores(grouped.frontier(grouped.rows))
     return {**found, **{label: known[label] for label in grouped.rows}}
 
 
 def measure_confidences(data: Path, short: bool = False) -> dict[str, Score]:
     """Score all rows of real confidences, or those of the short form."""
-    halves = confident_halves(data)
-    return scores(halves.frontier(_short(halves.rows) if short else halves.rows))
+    return _scored(confident_halves(data), short)
 
 
-def _short(rows: Routers) -> Routers:
-    return {label: one for label, one in rows.items() if not one.per_step}
+def _scored(halves: Halves, short: bool) -> dict[str, Score]:
+    """Score the rows, in short those without prices by step.
+
+    Threshold cascades have a second curve, with budgets as limits.
+    """
+    rows = {label: one for label, one in halves.rows.items() if not (short and one.per_step)}
+    limited = [label for label in (THRESHOLD, THRESHOLDS) if label in rows]
+    return scores(halves.frontier(rows).with_limits(*limited))
 
 
 def measure_steps(data: Path, name: str) -> dict[str, Score]:

@@ -24,10 +24,8 @@ RELEASED, NO_EXPECT, INDEX = "released", "No-Expect", "index"
 FUSED, FUSED_TUNING = "fused, index", "fused, index, tuning rows"
 GAUSSIAN_EXACT, GAUSSIAN_INDEX = "joint Gaussian, exact", "joint Gaussian, index"
 CLASSES_EXACT, CLASSES_INDEX = "latent classes, exact", "latent classes, index"
-LIMITED = ", budgets as limits"
-"""Of a label: a budget may be left unspent where that is better on the tuning rows."""
 ALL_ROWS = ", all rows"
-"""Of a label: the estimator is calibrated on all rows, as the paper's is."""
+"""Of a label: the estimator is fitted on all rows, test rows included, as the paper's is."""
 CHOSEN = ", look-ahead chosen"
 """Of a label: the factor on the uncertainty is chosen on the tuning rows."""
 GROUPED = ", benchmark known"
@@ -63,7 +61,8 @@ def noisy_rows(whole: hr.QueryLog) -> Routers:
     """Return the rows of RouterBench noise that know nothing of benchmarks.
 
     Those of the paper's estimator calibrate on the whole log, as the paper does, except for the
-    one that says so, and so does one that is joint. All others are fitted on the tuning rows alone.
+    one that says so; one that is joint is fitted on the whole log. All others are fitted on the
+    tuning rows alone.
     """
     paper = hr.NoisyEstimator(calibrate_on=whole)
     released = hr.NoisyEstimator(variance_as_deviation=True, calibrate_on=whole)

@@ -301,16 +301,27 @@ def test_frontier_says_what_the_package_says(
     budgets = printed("frontier", *parts, *options[:2], "--budgets", "0.2,1")["budgets"]
     assert budgets == [0.2, 1.0]
 
-    policy = ["--lookahead", 0.5, "--max-depth", 2, "--per-step", "--search", "greedy"]
-    router = hr.Router(
-        hr.GaussianEstimator(), lookahead=0.5, max_depth=2, per_step=True, search="greedy"
-    )
+    # The options of a router; each changes something here.
+    router = hr.Router(hr.GaussianEstimator(), strategy="threshold_cascade", per_step=True)
     alone = hr.frontier(
-        router.estimator, train, test, strategies={"cascade_routing": router}, n_budgets=4, seed=1
+        router.estimator, train, test, strategies={"threshold_cascade": router}, n_budgets=4, seed=1
     )
-    told = ["--strategies", "cascade_routing", *options[2:], *policy]
-    curves = printed("frontier", *parts, *told)["curves"]
-    assert curves["cascade_routing"]["costs"] == alone.curves["cascade_routing"].costs.tolist()
+    told = ["frontier", *parts, "--n-budgets", 4, "--seed", 1, "--strategies"]
+    curves = [
+        printed(*told, strategy, *policy)["curves"][strategy]
+        for strategy, policy in (
+            ("threshold_cascade", ["--per-step"]),
+            ("threshold_cascade", []),
+            ("cascade_routing", []),
+            ("cascade_routing", ["--lookahead", 0]),
+            ("cascade_routing", ["--max-depth", 1]),
+            ("cascade_routing", ["--search", "greedy"]),
+        )
+    ]
+    assert curves[0]["costs"] == alone.curves["threshold_cascade"].costs.tolist()
+    assert curves[0]["train_qualities"] is not None
+    assert curves[0] != curves[1]
+    assert all(curve != curves[2] for curve in curves[3:])
 
 
 def asked(n: int = 60) -> tuple[hr.Queries, Any, Any]:
@@ -483,6 +494,7 @@ BAD: list[tuple[list[str], str]] = [
     (["frontier", "LOG", "--plot", "a.doc"], "'a.doc' does not end in .png"),
     (["frontier", "LOG", "--test", "log.csv", "--share", "0.5"], "exclude each other"),
     (["frontier", "LOG", "--budgets", "1", "--n-budgets", "5"], "exclude each other"),
+    (["frontier", "LOG", "--max-depth", "2"], "'index' explores cheap models first and must not"),
     (["select", "router", "log.csv", "--output", "a.txt"], "'a.txt' does not end in .csv"),
     (["bench", "--models", "5000"], "'5000' is more than 4096"),
     (["bench", "--backend", "abacus"], "'abacus' is none of auto, cpp"),

@@ -397,7 +397,14 @@ def test_a_constant_estimate_has_no_slope() -> None:
     assert np.isnan(found.slope).all()
     assert found.ok
     assert "nan" not in str(found)
-    assert str(found).count("no spread") == 2
+    assert str(found).count("unknown") == 2
+    quality[2:, 1] = np.nan
+    few = Log(quality, [1.0, 2.0], signals=np.where(np.isnan(quality), np.nan, quality))
+    fitted = hr.GaussianEstimator().fit(log)
+    for rows, n_unknown in ((few, 2), (few.rows(np.arange(2, 400)), 6)):
+        found = hr.check_estimator(fitted, rows, refit=False)
+        assert "nan" not in str(found)
+        assert str(found).count("unknown") == n_unknown
 
 
 @EVERY

@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 from confidences import ConfidenceEstimator
 from quality_data import hull_budgets
-from quality_rows import RELEASED, noisy_rows
-from quality_scores import average, scores
+from quality_given import EARLIER
+from quality_rows import (
+    ALL_ROWS,
+    GAUSSIAN_EXACT,
+    RELEASED,
+    ROUTING,
+    FittedOn,
+    noisy_rows,
+)
+from quality_scores import Score, average, scores
 from quality_splits import realised_costs
+from quality_tables import noise_tables
 from quality_times import synthetic
 
 
@@ -36,6 +45,38 @@ def test_every_row_has_a_score() -> None:
     gap = average([one, other]).minus(other)
     assert gap.mean == pytest.approx((one.auc - other.auc) / 2.0)
     assert gap.low == pytest.approx(one.minus(other).low / 2.0)
+
+
+def test_an_estimator_may_learn_from_another_log() -> None:
+    tuning, test = hr.add_noise(synthetic(240, 3), "low").split(0.5)
+    for log in (tuning, test):
+        one = FittedOn(hr.NoisyEstimator(), test).fit(log).estimate(test.queries, [1])
+        same = hr.NoisyEstimator().fit(test).estimate(test.queries, [1])
+        np.testing.assert_array_equal(one.qualities, same.qualities)
+
+
+def drawn(*areas: float) -> Score:
+    """Return the score of these draws of the noise."""
+    return Score(float(np.mean(areas)), np.zeros(2), 1.0, None, 1.0, areas)
+
+
+def test_what_chance_explains_of_differences() -> None:
+    column = "3 low"
+    ours = EARLIER[RELEASED][column]
+    scores = {
+        RELEASED: drawn(ours - 0.1, ours + 0.1),
+        ROUTING: drawn(*(EARLIER[ROUTING][column] + 0.5 + np.array([-0.1, 0.1]))),
+        GAUSSIAN_EXACT + ALL_ROWS: drawn(90.0, 90.0),  # nothing to compare it with
+    }
+    chance = 12.706 * np.sqrt(0.02) * np.sqrt(1 / 2 + 1 / 5)  # Student's t of one degree
+    plain, paired = noise_tables({column: scores})[3:5]
+    assert plain.rows == [
+        [ROUTING, f"+0.50 ({chance:.2f})", "0 of 1", "1 of 1"],
+        [RELEASED, f"+0.00 ({chance:.2f})", "1 of 1", "1 of 1"],
+    ]
+    assert paired.rows == [[ROUTING, "+0.50 (0.00)", "0 of 1", "0 of 1"]]  # drawn alike
+    once = {row: drawn(score.auc) for row, score in scores.items()}
+    assert noise_tables({column: once})[3].rows[0] == [ROUTING, "+0.50", "0 of 1", "0 of 1"]
 
 
 def test_realised_costs() -> None:

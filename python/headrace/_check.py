@@ -142,11 +142,16 @@ def check_numbers(what: str, given: ArrayLike, d: int) -> Numbers:
     return check_floats(what, given, {"(d,)": (d,)}).copy()
 
 
-def refuse_values(what: str, floats: Floats) -> None:
-    """Refuse numbers that are not finite or too large."""
+def refuse_values(what: str, floats: Floats, *, missing: bool = False) -> None:
+    """Refuse numbers that are not finite or too large; NaN may say that one is missing."""
     if floats.size <= FEW and np.vdot(floats, floats) <= LARGEST:
         return  # NaN is not below anything
-    beyond = first_where(floats, lambda block: ~(np.abs(block) <= LARGEST))
+
+    def is_bad(block: Floats) -> Bools:
+        bad: Bools = ~(np.abs(block) <= LARGEST)
+        return bad & ~np.isnan(block) if missing else bad
+
+    beyond = first_where(floats, is_bad)
     if beyond is not None:
         finite = np.isfinite(floats[beyond])
         rule = f"not exceed {LARGEST:g} in magnitude" if finite else "be finite"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 INTERPOLATION = "linear interpolation"
 """The baseline without estimates: mixtures of single models."""
+LIMITED = ", budgets as limits"
+"""Of a label: a budget may be left in part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +69,12 @@ class Curve:
         return np.asarray(self.query_qualities.mean(axis=0))
 
     def with_limits(self) -> Curve:
-        """Return the curve with budgets as limits: what is tuned for may spend less.
+        """Return the curve with budgets as limits, of which a part may be left.
 
-        Every budget is given the policy, among its own and those of smaller budgets, with the
-        highest quality on the log that was tuned on. It differs where spending more gives less,
-        as it can for a threshold cascade, which gives its last answer.
+        Each budget has the policy, tuned for it or for a smaller one, with the highest quality on
+        the log that was tuned on; of equals the one of the smallest budget. The curve differs where
+        spending more gives less, as for a threshold cascade, which gives its last answer. A budget
+        that is below every policy keeps the cheapest, which costs more.
         """
         if self.train_qualities is None:
             return self
@@ -125,7 +128,7 @@ class Frontier:
     model_qualities: Floats
     seed: int
     _resampled: dict[int, dict[str, tuple[Floats, Floats]]] = field(
-        default_factory=dict, repr=False
+        default_factory=dict, repr=False, init=False
     )
 
     def auc(self, n_bootstrap: int = 1000) -> dict[str, Interval]:
@@ -160,6 +163,21 @@ class Frontier:
             (one, other): interval(areas[one] - areas[other], drawn[one] - drawn[other])
             for one, other in combinations(self.curves, 2)
         }
+
+    def with_limits(self, *names: str) -> Frontier:
+        """Return a frontier in which these strategies have a second curve, with budgets as limits.
+
+        It comes after their own, as ``"<name>, budgets as limits"``; see `Curve.with_limits`.
+        """
+        unknown = [name for name in names if name not in self.curves]
+        if unknown:
+            raise ValueError(f"unknown strategies {unknown}: there are {list(self.curves)}")
+        curves = {}
+        for name, curve in self.curves.items():
+            curves[name] = curve
+            if name in names:
+                curves[name + LIMITED] = curve.with_limits()
+        return replace(self, curves=curves)
 
     def table(self, n_bootstrap: int = 1000) -> str:
         """Return the strategies side by side: area, and figures at half the range of costs."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import LARGEST, as_array, check_integer, value_error
+from headrace._check import as_array, check_integer, refuse_values, value_error
 from headrace._log_files import (
     Columns,
     LogArrays,
@@ -100,7 +100,8 @@ class QueryLog:
     Raises
     ------
     ValueError
-        A wrong shape or value (with the index), or names that do not fit.
+        A wrong shape or value (with the index), such as one above 1e100 in magnitude; or names that
+        do not fit.
     TypeError
         A dtype that float64 does not hold without loss.
 
@@ -424,13 +425,7 @@ def _numbers(what: str, given: ArrayLike, ndim: int | tuple[int, ...], missing: 
         dimensions = " or ".join(map(str, allowed))
         raise ValueError(f"{what} must have {dimensions} dimensions, got shape {array.shape}")
     floats: Floats = np.array(array, dtype=np.float64)
-    bad = ~(np.abs(floats) <= LARGEST)
-    if missing:
-        bad &= ~np.isnan(floats)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        rule = f"not exceed {LARGEST:g} in magnitude" if np.isfinite(floats[where]) else "be finite"
-        raise ValueError(f"{what} must {rule}, got {floats[where]} at index {where}")
+    refuse_values(what, floats, missing=missing)
     return floats
 
 

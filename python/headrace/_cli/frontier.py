@@ -97,6 +97,8 @@ def command(
     learner = make_estimator(estimator, calibration)
     columns = take_columns(LogColumns, options)
     routers = {name: Router(learner, strategy=name, **options) for name in strategies}
+    for router in routers.values():
+        router.policy(1.0)  # faulty options fail before any work
     train = read_log(log, layout, columns)
     if test is None:
         train, tested = train.split(SHARE if share is None else share, seed=seed)
@@ -145,6 +147,9 @@ def described(found: Frontier, n_bootstrap: int) -> dict[str, Any]:
                 if curve.query_latencies is None
                 else curve.query_latencies.mean(axis=0).tolist(),
                 "lookahead": curve.lookahead,
+                "train_qualities": None
+                if curve.train_qualities is None
+                else curve.train_qualities.tolist(),
             }
             for name, curve in found.curves.items()
         },

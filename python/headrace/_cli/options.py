@@ -134,7 +134,10 @@ policy_options = together(
         help="For cascade_routing.",
     ),
     click.option(
-        "--max-depth", type=integer(1), metavar="N", help="Most models that run on a query."
+        "--max-depth",
+        type=integer(1),
+        metavar="N",
+        help="Most models that run on a query; not for the strategy index.",
     ),
     click.option(
         "--lookahead",

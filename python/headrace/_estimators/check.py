@@ -30,16 +30,17 @@ class EstimatorCheck:
     slope, slope_error : float64 array of shape (k,)
         Regression of the estimate after running a model on the estimate before, with its standard
         error. 1 where estimates are posterior means; below 1, what was expected before is too
-        extreme. NaN where the estimate before does not vary.
+        extreme. NaN where the estimate before does not vary, and of fewer than 3 rows.
     bias, bias_error : float64 array of shape (k,)
         Mean of the change that running a model brings. 0 where estimates are posterior means.
+        NaN where no row has a quality.
     stated, realised : float64 array of shape (k,)
         Spread of that change: as stated (root mean square over queries), as it came.
     spread_error : float64 array of shape (k,)
         Standard error of the realised spread, as a share of it.
     claimed, achieved, achieved_error : float64 array of shape (2,)
         Mean estimate of the best-looking answer, and its mean quality: without a run, and with all
-        models run. A claim above is the winner's curse.
+        models run. A claim above is the winner's curse. NaN where no row has all qualities.
     quality_spread : float
         Standard deviation of quality.
     """
@@ -120,11 +121,6 @@ class EstimatorCheck:
             return ", ".join(names[:5]) + f" and {len(names) - 5} more"
         return ", ".join(names)
 
-    def _slope(self, i: int) -> str:
-        if np.isnan(self.slope[i]):
-            return "no spread"  # the estimate before a run is the same for all queries
-        return f"{self.slope[i]:6.2f} ± {self.slope_error[i]:<5.2f}"
-
     def __str__(self) -> str:
         width = max(5, *(len(name) for name in self.models))
         lines = [
@@ -132,19 +128,30 @@ class EstimatorCheck:
             f"{'model':<{width}}   slope            bias           stated / realised spread",
         ]
         lines += [
-            f"{name:<{width}}  {self._slope(i):<14}  "
-            f"{self.bias[i]:+7.3f} ± {self.bias_error[i]:<6.3f}  "
-            f"{self.stated[i]:.3f} / {self.realised[i]:.3f}"
+            "  ".join(
+                (
+                    f"{name:<{width}}",
+                    _known(f"{self.slope[i]:6.2f} ± {self.slope_error[i]:<5.2f}"),
+                    _known(f"{self.bias[i]:+7.3f} ± {self.bias_error[i]:<6.3f}"),
+                    f"{self.stated[i]:.3f} / " + _known(f"{self.realised[i]:.3f}"),
+                )
+            )
             for i, name in enumerate(self.models)
         ]
         for i, when in enumerate(("before any run", "with all models run")):
-            lines.append(
-                f"best-looking answer {when}: claimed {self.claimed[i]:.3f}, "
+            claim = (
+                f"claimed {self.claimed[i]:.3f}, "
                 f"is {self.achieved[i]:.3f} ± {self.achieved_error[i]:.3f}"
             )
+            lines.append(f"best-looking answer {when}: {_known(claim).rstrip()}")
         faults = self.faults
         lines += [f"- {fault}" for fault in faults] or ["nothing wrong beyond chance"]
         return "\n".join(lines)
+
+
+def _known(figure: str) -> str:
+    """Return a figure, or as wide a word where there is none."""
+    return f"{'unknown':<{len(figure)}}" if "nan" in figure else figure
 
 
 def _spread_error(change: Floats) -> float:
