@@ -65,6 +65,8 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
     constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
     const auto n_samples = static_cast<double>(query.problem.n_samples);
     const double least_gain = kTieTolerance;
+    // Sums in another order differ by less.
+    const double slack = 1.0 + std::numeric_limits<double>::epsilon() * (2.0 * n_samples + 8.0);
     is_chosen_.assign(pool.size(), false);
     for (const Local j : chosen) is_chosen_[j] = true;
     draws_.resize(query.length);
@@ -101,11 +103,20 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
             // With j in, the samples of a place lose less if it goes.
             kernels::swap_kept(draws_.data(), pool.draws(j), two_.best().data(),
                                two_.second().data(), query.length);
+            // Of a place it keeps no more than that loses, nor than it keeps of all.
+            const double all = slack * kernels::sum(draws_.data(), query.length) / n_samples;
+            pace.work(2 * query.length);
+            bool may_gain = false;
+            for (std::size_t place = 0; place < chosen.size(); ++place) {
+                const double kept = std::min(losses[place], all);
+                may_gain |= gain + pool.price(chosen[place]) - losses[place] + kept > most;
+            }
+            if (!may_gain) continue;
             kept_.assign(chosen.size(), 0.0);
             for (std::size_t s = 0; s < query.problem.n_samples; ++s) {
                 if (two_.is_owned(s)) kept_[two_.owner(s)] += draws_[s];
             }
-            pace.work(4 * query.length);
+            pace.work(2 * query.length);
             for (std::size_t place = 0; place < chosen.size(); ++place) {
                 const double swapped =
                     gain + pool.price(chosen[place]) - losses[place] + kept_[place] / n_samples;
