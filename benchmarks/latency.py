@@ -75,24 +75,28 @@ def answer_log(k: int, n: int, seed: int) -> hr.QueryLog:
     return hr.QueryLog(quality, cost, features=features, signals=signals)
 
 
-def joint(k: int) -> tuple[hr.Router, hr.QueryLog]:
+def joint(k: int, strategy: str = "cascade_routing") -> tuple[hr.Router, hr.QueryLog]:
     """Return a router with a model of all models, and queries."""
-    router = hr.Router(hr.GaussianEstimator(), lookahead=0.5, lambda_=PRICE, n_threads=1)
+    router = hr.Router(
+        hr.GaussianEstimator(), strategy=strategy, lookahead=0.5, lambda_=PRICE, n_threads=1
+    )
     return router.fit(answer_log(k, N_TRAINING, seed=0)), answer_log(k, N_QUERIES, seed=1)
 
 
-def given(k: int) -> tuple[hr.Router, hr.QueryLog]:
+def given(k: int, strategy: str = "cascade_routing") -> tuple[hr.Router, hr.QueryLog]:
     """Return a router with the user's own estimates, and the queries that they are of."""
     drawn = WORKLOADS["uniform"](N_QUERIES, k, 0)
     assert drawn.sigmas is not None
     after = drawn.qualities + drawn.sigmas * np.random.default_rng(1).normal(size=(N_QUERIES, k))
     estimator = hr.PrecomputedEstimator(drawn.qualities, drawn.costs, drawn.sigmas, post=after)
     log = hr.QueryLog(np.full((N_QUERIES, k), np.nan), drawn.costs)
-    router = hr.Router(estimator, lookahead=1.0, lambda_=float(drawn.lambdas.mean()), n_threads=1)
+    price = float(drawn.lambdas.mean())
+    router = hr.Router(estimator, strategy=strategy, lookahead=1.0, lambda_=price, n_threads=1)
     return router.fit(log, refit=False), log
 
 
-MAKERS: dict[str, Callable[[int], tuple[hr.Router, hr.QueryLog]]] = {"given": given, "joint": joint}
+MAKERS: dict[str, Callable[..., tuple[hr.Router, hr.QueryLog]]] = {"given": given, "joint": joint}
+"""By the kind of estimates, a function of the number of models and the strategy."""
 
 
 def paths(

@@ -190,10 +190,13 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=50)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--estimates", choices=list(MAKERS), default="joint", help="see latency.py")
+    parser.add_argument(
+        "--strategy", choices=("cascade_routing", "index"), default="cascade_routing"
+    )
     parser.add_argument("--quick", action="store_true", help="10,000 decisions, 20 seconds")
     given = parser.parse_args()
     decisions, seconds = (10_000, 20.0) if given.quick else (given.decisions, given.seconds)
-    router, log = MAKERS[given.estimates](given.models)
+    router, log = MAKERS[given.estimates](given.models, given.strategy)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         router.save(folder / "router")
@@ -207,7 +210,10 @@ def main() -> None:
     assert not seen.errors, seen.errors[:10]
     assert_decides_as_router(router, log, seen.kept)
     rows, share = report(seen, {name: after[name] - before[name] for name in SPENT})
-    case = f"service, {given.estimates}, k = {given.models}, {given.connections} connections"
+    case = (
+        f"service, {given.strategy}, {given.estimates}, k = {given.models}, "
+        f"{given.connections} connections"
+    )
     goal = Goal(case, "headrace over the processor", 5.0, "%", at_least=False)
     measured: Measured = {(case, goal.what): share}
     print(machine(), end="\n\n")
