@@ -195,8 +195,8 @@ private:
     // levels that were good at a price close by are better still.
     void gather() {
         const Query& query = *query_;
-        const bool close = query.lambda <= kClose * last_lambda_ &&
-                           last_lambda_ <= kClose * query.lambda && last_lambda_ < kInfinity;
+        const bool close =
+            query.lambda <= kClose * last_lambda_ && last_lambda_ <= kClose * query.lambda;
         if (close) {
             survivors_ = last_set_;
         } else {
