@@ -120,7 +120,15 @@ def time_table(timings: Iterable[Timing]) -> Table:
         "Times in seconds",
         "",
         ["", "goal", "wall", "processors"],
-        [[one.what, f"{one.goal:g}", f"{one.wall:.2f}", f"{one.cpu:.2f}"] for one in timings],
+        [
+            [
+                one.what,
+                "" if one.goal is None else f"{one.goal:g}",
+                f"{one.wall:.2f}",
+                f"{one.cpu:.2f}",
+            ]
+            for one in timings
+        ],
     )
 
 

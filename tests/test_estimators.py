@@ -407,6 +407,46 @@ def test_a_constant_estimate_has_no_slope() -> None:
         assert str(found).count("unknown") == n_unknown
 
 
+@pytest.mark.parametrize("k", [9, 30])
+@pytest.mark.parametrize("apart", [0.0, 1e-8, 1e-6, 1e-5])
+def test_copies_of_one_model(k: int, apart: float) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        right = rng.integers(0, 2, (150, 1)).astype(float)
+        told = right + rng.normal(0.0, 0.5, (150, 1))
+        signals = np.tile(told, k) + apart * rng.normal(size=(150, k))
+        log = Log(np.tile(right, k), np.linspace(1.0, 1.5, k), signals=signals)
+        router = hr.Router(hr.GaussianEstimator(), lookahead=1.0, lambda_=0.01).fit(log)
+        for row in range(5):
+            run = router.start()  # compiled
+            while run.next_model is not None:
+                run.observe(run.next_model, signals[row, run.next_index])
+            assert len(run.ran) == 1  # the others know nothing more
+
+
+@pytest.mark.parametrize("n_groups", [2, 3])
+def test_signals_that_say_it_all(n_groups: int) -> None:
+    for seed in range(100, 150):
+        rng = np.random.default_rng(seed)
+        quality = (rng.random((200, 2)) < 0.55).astype(float)
+        log = Log(quality, [1.0, 2.0], signals=quality, groups=rng.integers(0, n_groups, 200))
+        known = hr.GaussianEstimator().fit(log).estimate(log.queries, [0, 1]).qualities
+        np.testing.assert_allclose(known, quality, atol=1e-3)
+
+
+def test_a_model_that_is_always_right_can_be_checked() -> None:
+    log = Log(np.column_stack([np.ones(100), np.arange(100) % 2]), [1.0, 2.0])
+    assert hr.GaussianEstimator().check(log).ok
+
+
+def test_every_estimator_of_the_package_has_the_check() -> None:
+    log = simulated(300, 3)
+    noisy = hr.add_noise(log, "low")
+    assert hr.NoisyEstimator(fuse=True).check(noisy).n_queries == 150
+    given = hr.PrecomputedEstimator(log.quality, log.cost, sigmas=np.full(3, 0.1))
+    assert not given.check(log).ok  # nothing changes when a model runs
+
+
 @EVERY
 def test_labels_of_another_kind_are_refused(make: Any) -> None:
     log = simulated(60, 3, groups=2)

@@ -98,6 +98,7 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ),
     ("groups short", {"groups": ["x"]}, ValueError, r"groups .*\(4,\), got \(1,\)"),
     ("groups 2d", {"groups": [["x"]] * N}, ValueError, r"groups .*got \(4, 1\)"),
+    ("groups empty", {"groups": ["x", "y", " ", "y"]}, ValueError, "an empty label at index 2"),
     ("groups None", {"groups": ["x", None, "x", "x"]}, ValueError, "no label at index 1"),
     ("groups NaN", {"groups": [0.0, 1.0, NAN, 1.0]}, ValueError, "no label at index 2"),
     (

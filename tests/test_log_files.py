@@ -108,6 +108,15 @@ def test_bad_columns(change: dict[str, Any], error: type[Exception], message: st
         hr.QueryLog.from_table(pd.DataFrame(COLUMNS), **TEMPLATES | change)
 
 
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_labels_stay_what_they_are(make: Any) -> None:
+    columns = {**COLUMNS, "large": [2**53, 2**53 + 1, 2**53], "flag": [True, False, True]}
+    for name in ("large", "flag"):
+        log = hr.QueryLog.from_table(make(columns), **TEMPLATES, groups=name)
+        assert log.queries.groups is not None
+        assert log.queries.groups.tolist() == columns[name]
+
+
 def test_what_is_no_table() -> None:
     for what in (np.zeros((2, 2)), pl.LazyFrame(COLUMNS), [1, 2], "log.csv"):
         with pytest.raises(TypeError, match=f"or a mapping of columns, got {type(what).__name__}"):

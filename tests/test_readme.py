@@ -27,7 +27,15 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names["selection"].next_model.tolist() == [0, 1]
     assert names["run"].answer == "medium"
     assert names["done"].answer == "medium says 42"
-    assert (tmp_path / "frontier.png").stat().st_size > 10_000
+    picture = tmp_path / "frontier.png"
+    assert picture.stat().st_size > 10_000
+
+    picture.unlink()
+    [start] = (block for block in blocks if picture.name in block)
+    assert sum(map(bool, start.splitlines())) < 15
+    with mpl.rc_context({"backend": "agg"}):
+        exec(compile(start, str(README), "exec"), {})  # by itself
+    assert picture.exists()
 
     [shell] = re.findall(r"```console\n(\$ headrace .*?)```", text, re.DOTALL)
     steps = re.findall(r"\$ (\w+) (.*)\n((?:[^$].*\n)*)", shell)

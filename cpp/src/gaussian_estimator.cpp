@@ -16,7 +16,7 @@ namespace headrace {
 namespace {
 
 constexpr double kSmallestVariance = 1e-9;  // share below which evidence counts as known already
-constexpr double kWorthTelling = 1e-7;      // share of its variance that evidence must have left
+constexpr double kWorthTelling = 1e-5;      // share of its variance that evidence must have left
 
 using Pieces = std::vector<std::size_t>;
 

@@ -484,6 +484,9 @@ def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
         if not all(isinstance(entry, str) for entry in entries):
             raise TypeError("groups must hold labels of one kind, such as str, got several")
         labels = np.array(entries)
+    blank = [isinstance(entry, str) and not entry.strip() for entry in entries]
+    if any(blank):
+        raise ValueError(f"groups has an empty label at index {blank.index(True)}")
     return labels
 
 

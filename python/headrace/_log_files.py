@@ -184,6 +184,9 @@ def as_table(given: Any) -> Table:
 
     def column(name: str) -> Column:
         series = frame.get_column(name)
+        kept = series.dtype.is_integer() or series.dtype == nw.Boolean
+        if kept and not series.is_null().any():
+            return np.asarray(series.to_numpy())  # labels stay apart
         if series.dtype.is_numeric() or series.dtype == nw.Boolean:
             floats: Column = np.asarray(
                 series.cast(nw.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64

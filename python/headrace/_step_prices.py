@@ -15,6 +15,7 @@ import numpy as np
 from headrace._forecasts import Forecasts
 from headrace._policy import Policy
 from headrace._problem import Floats
+from headrace._progress import progress_bar
 from headrace._rollout import Rollouts, roll_out
 
 MOST_STEPS = 6
@@ -52,7 +53,9 @@ class Aim:
     target: float
 
 
-def find_step_factors(forecasts: Forecasts, policy: Policy, aim: Aim, price: float) -> Policy:
+def find_step_factors(
+    forecasts: Forecasts, policy: Policy, aim: Aim, price: float, *, progress: bool = False
+) -> Policy:
     """Return the policy with the factors found, around a price at which it meets the target."""
     n_steps = min(policy.most_models(forecasts.n_models), MOST_STEPS)
     if n_steps == 1 or price <= 0.0:
@@ -63,7 +66,7 @@ def find_step_factors(forecasts: Forecasts, policy: Policy, aim: Aim, price: flo
     certain = 0.0 if policy.by_threshold else CERTAIN
     for _ in range(N_SWEEPS):
         before = factors.copy()
-        for step in range(1, n_steps):
+        for step in progress_bar(list(range(1, n_steps)), progress, "prices by step"):
             tried = np.tile(factors, (len(TRIED), 1))
             tried[:, step] *= TRIED
             outcomes = _outcomes(forecasts, policy, aim, line, tried)

@@ -154,7 +154,9 @@ def tune(
         assert failure is not None
         raise failure
     if per_step:
-        stepped = find_step_factors(forecasts, policy, target.aim(), best[1].cheap.price)
+        stepped = find_step_factors(
+            forecasts, policy, target.aim(), best[1].cheap.price, progress=progress
+        )
         with suppress(TargetError):
             found = scored(stepped)
             if found[0] > best[0]:

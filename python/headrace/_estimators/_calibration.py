@@ -18,6 +18,8 @@ from headrace._state import Array, Kind, Value
 PRECISIONS = (0.3, 1.0, 4.0, 16.0, 64.0, 1e4)
 """Candidates for the prior precision of a group's deviation (inputs are standardised)."""
 SLOPE_PRECISION = 0.01
+SMALLEST_NOISE = 1e-8
+"""Share of the variance of quality: signals that say it all would leave nothing else to go by."""
 MODELS_FOR_EVIDENCE = 24
 
 
@@ -172,7 +174,7 @@ def _least_squares(
     pooled = design[:, :n_pooled]
     rest = y - pooled @ np.linalg.lstsq(pooled, y, rcond=None)[0]
     variance = max(float(y.var()), 1e-24)
-    noise = max(float((rest**2).sum()) / max(n - n_pooled, 1), 1e-12 * variance)
+    noise = max(float((rest**2).sum()) / max(n - n_pooled, 1), SMALLEST_NOISE * variance)
     precision = prior / variance
     hessian = design.T @ design / noise + np.diag(precision)
     weights = start + np.linalg.solve(hessian, design.T @ (y - design @ start) / noise)

@@ -1,4 +1,4 @@
-"""What the estimators of this package share: the conventions of scikit-learn, and the check."""
+"""What the estimators of this package share: the conventions of scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 from headrace._check import as_array
 from headrace._estimators._groups import Groups
 from headrace._estimators._ridge import GroupRidge
-from headrace._estimators.check import EstimatorCheck, check_estimator
-from headrace._estimators.protocol import Estimator
+from headrace._estimators.check import Checked
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
 from headrace._state import LARGEST_WIDTH, Array, Kind, Parameter, Part, StateError, Value
@@ -24,7 +23,7 @@ RIDGE = {"g + 1": "g + 1", "k": "k"}
 """Sizes that a regression shares with its estimator."""
 
 
-class EstimatorBase:
+class EstimatorBase(Checked):
     """Parameters are the arguments of ``__init__``; what is learned ends with an underscore."""
 
     n_models_: int
@@ -82,14 +81,6 @@ class EstimatorBase:
             if value is not default[name].default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
-
-    def check(self, log: QueryLog, **options: Any) -> EstimatorCheck:
-        """Measure on held-out rows whether the estimates are what they claim to be.
-
-        See :func:`headrace.check_estimator`, which this calls.
-        """
-        assert isinstance(self, Estimator)
-        return check_estimator(self, log, **options)
 
     def _remember(self, log: QueryLog) -> None:
         known = log.queries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,9 +83,11 @@ class EstimatorCheck:
                     f"{self._named(where)}"
                 )
         least = np.maximum(self.realised, 1e-3 * self.quality_spread)
-        chance = np.maximum(SPREAD_TOLERANCE, CERTAIN * self.spread_error)
-        wide = self.stated > (1.0 + chance) * least
-        narrow = self.stated < (1.0 - chance) * self.realised
+        known = np.isfinite(self.spread_error)
+        error = np.where(known, self.spread_error, 0.0)
+        chance = np.maximum(SPREAD_TOLERANCE, CERTAIN * error)
+        wide = known & (self.stated > (1.0 + chance) * least)
+        narrow = known & (self.stated < (1.0 - chance) * self.realised)
         narrow &= self.realised > 1e-3 * self.quality_spread
         for way, where in (("larger", wide), ("smaller", narrow)):
             if where.any():
@@ -149,6 +152,18 @@ class EstimatorCheck:
         return "\n".join(lines)
 
 
+class Checked:
+    """An estimator that has the check as a method."""
+
+    def check(self, log: QueryLog, **options: Any) -> EstimatorCheck:
+        """Measure on held-out rows whether the estimates are what they claim to be.
+
+        See :func:`headrace.check_estimator`, which this calls.
+        """
+        assert isinstance(self, Estimator)
+        return check_estimator(self, log, **options)
+
+
 def _known(figure: str) -> str:
     """Return a figure, or as wide a word where there is none."""
     return f"{'unknown':<{len(figure)}}" if "nan" in figure else figure
@@ -157,8 +172,10 @@ def _known(figure: str) -> str:
 def _spread_error(change: Floats) -> float:
     """Return the standard error of the standard deviation of a sample, as a share of it."""
     n, square = len(change), (change - change.mean()) ** 2 if len(change) else change
-    if n < 2 or not square.any():
+    if n < 2:
         return float("inf")
+    if not square.any():
+        return 0.0
     return float(square.std() / square.mean() / (2.0 * np.sqrt(n)))
 
 

@@ -39,7 +39,9 @@ Self = TypeVar("Self", bound="GaussianEstimator")
 CALIBRATIONS = ("linear", "logistic")
 N_FOLDS = 5
 SMALLEST_VARIANCE = 1e-9
-"""Share of its variance below which evidence counts as known already."""
+"""Share of its variance that evidence has in noise of its own at the least."""
+WORTH_TELLING = 1e-5
+"""Share of its variance that evidence must have left; less may be rounding, as of copied models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -384,7 +386,8 @@ class GaussianEstimator(EstimatorBase):
         models = late[: len(late) // n_late] % k
         pieces = np.arange(len(late)).reshape(n_late, -1)
         own = pieces.T
-        known_already = np.diag(evidence)[own] <= 1e-7 * self.evidence_variances_[late[own]]
+        left = WORTH_TELLING * self.evidence_variances_[late[own]]
+        known_already = np.diag(evidence)[own] <= left
         inverses = _inverse(
             evidence[own[:, :, None], own[:, None, :]],
             self.evidence_variances_[late[own]],

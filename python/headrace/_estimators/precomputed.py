@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 
 from headrace._check import as_array, check_floats, check_not_negative
 from headrace._covariance import lower_cholesky
+from headrace._estimators.check import Checked
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
 from headrace._state import Kind, Parameter
 
 
-class PrecomputedEstimator:
+class PrecomputedEstimator(Checked):
     """The user's own estimates, a row for each row of the log.
 
     A query finds its row by ``queries.index``, its row in the log that it comes from first, so that
