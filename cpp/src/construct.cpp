@@ -103,13 +103,15 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
             // With j in, the samples of a place lose less if it goes.
             kernels::swap_kept(draws_.data(), pool.draws(j), two_.best().data(),
                                two_.second().data(), query.length);
+            const auto swapped = [&](std::size_t place, double kept) {
+                return gain + pool.price(chosen[place]) - losses[place] + kept;
+            };
             // Of a place it keeps no more than that loses, nor than it keeps of all.
             const double all = slack * kernels::sum(draws_.data(), query.length) / n_samples;
             pace.work(2 * query.length);
             bool may_gain = false;
             for (std::size_t place = 0; place < chosen.size(); ++place) {
-                const double kept = std::min(losses[place], all);
-                may_gain |= gain + pool.price(chosen[place]) - losses[place] + kept > most;
+                may_gain |= swapped(place, std::min(losses[place], all)) > most;
             }
             if (!may_gain) continue;
             kept_.assign(chosen.size(), 0.0);
@@ -118,10 +120,9 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
             }
             pace.work(2 * query.length);
             for (std::size_t place = 0; place < chosen.size(); ++place) {
-                const double swapped =
-                    gain + pool.price(chosen[place]) - losses[place] + kept_[place] / n_samples;
-                if (swapped > most) {
-                    most = swapped;
+                const double gained = swapped(place, kept_[place] / n_samples);
+                if (gained > most) {
+                    most = gained;
                     in = j;
                     out = place;
                 }

@@ -20,8 +20,8 @@ from headrace._problem import Floats
 from headrace._progress import progress_bar
 from headrace._rollout import Rollouts, refuse_missing, roll_out
 from headrace._router import Router
-from headrace._step_prices import Aim, find_step_factors, line_around
-from headrace._target import LOOKAHEADS, is_uncertain
+from headrace._step_prices import find_step_factors, line_around
+from headrace._target import LOOKAHEADS, Budget, is_uncertain
 from headrace._text_table import text_table
 from headrace._tuning import Mixture, meet_each, price_line
 
@@ -460,7 +460,7 @@ def _curve(
     policies = [policy] * len(mixtures)
     if router.per_step:
         for i, budget in enumerate(budgets.tolist()):
-            aim = Aim(lambda rollouts: rollouts.answered(train.quality), cost, budget)
+            aim = Budget(budget, train).aim()
             price = mixtures[i].cheap.price
             policies[i] = find_step_factors(tuning, policy, aim, price)
             if policies[i].step_factors != policy.step_factors:
