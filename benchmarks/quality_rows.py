@@ -90,6 +90,7 @@ def joint_rows(whole: hr.QueryLog) -> Routers:
         GAUSSIAN_INDEX: router(gaussian, strategy="index"),
         GAUSSIAN_INDEX + CHOSEN: router(gaussian, strategy="index", lookahead=None),
         CLASSES_EXACT: router(classes),
+        CLASSES_EXACT + CHOSEN: router(classes, lookahead=None),
         CLASSES_INDEX: router(classes, strategy="index"),
         CLASSES_INDEX + CHOSEN: router(classes, strategy="index", lookahead=None),
     }
@@ -115,6 +116,7 @@ def confident_rows(n_models: int) -> Routers:
         GAUSSIAN_EXACT + CHOSEN: router(gaussian, lookahead=None),
         GAUSSIAN_INDEX: router(gaussian, strategy="index"),
         GAUSSIAN_INDEX + CHOSEN: router(gaussian, strategy="index", lookahead=None),
+        CLASSES_EXACT + CHOSEN: router(classes, lookahead=None),
         CLASSES_INDEX: router(classes, strategy="index"),
         CLASSES_INDEX + CHOSEN: router(classes, strategy="index", lookahead=None),
     }

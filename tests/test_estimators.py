@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +53,15 @@ def simulated(
         features = early if features is None else np.column_stack([early, features])
     cost = np.linspace(1.0, 3.0, k) * (1.0 + 0.2 * rng.random((n, k)))
     return Log(quality, cost, features=features, signals=signals, groups=label)
+
+
+def unsure_of_hard_queries(n: int, k: int, seed: int = 0) -> Log:
+    """Return a log of queries, easy and hard, with signals that tell of both and of quality."""
+    rng = np.random.default_rng(seed)
+    easy = rng.random((n, 1)) < 0.5
+    quality = (rng.random((n, k)) < np.where(easy, 0.85, 0.4)).astype(float)
+    signals = quality + 0.8 * easy + rng.normal(0.0, 0.7, (n, k))
+    return Log(quality, np.linspace(1.0, 3.0, k), signals=signals)
 
 
 # The Gaussian model
@@ -212,6 +222,70 @@ def test_evidence_helps_the_models_that_have_not_run(binary: bool) -> None:
     assert error[-1] < 0.95 * error[0]
 
 
+@FEW
+@given(seed=st.integers(0, 100), own=st.booleans(), data=st.data())
+def test_probabilities_of_being_right_are_those_of_bayes_rule(
+    seed: int, own: bool, data: st.DataObject
+) -> None:
+    k = 3
+    log = unsure_of_hard_queries(150, k, seed)
+    if own:
+        log = log.with_observed(features=log.queries.signals[:, ::-1, 0])  # type: ignore[index]
+    estimator = hr.BinaryEstimator(own_features=np.arange(k) if own else None).fit(log)
+    assert any(shifts.slope_.any() for shifts in estimator.shifts_)
+    ran = sorted(data.draw(st.sets(st.integers(0, k - 1), max_size=k)))
+    found = estimator.estimate(log.queries, ran).qualities[:5]
+
+    known, everywhere = log.queries, np.zeros(5, dtype=int)
+    mean = estimator.mean_.predict(np.zeros((5, 0)), everywhere).clip(0.005, 0.995)
+    chances, place = estimator.classes_.chances(mean)
+    kinds = [(known.features[:5, :, None], list(range(k)))] if own else []  # type: ignore[index]
+    kinds += [(known.signals[:5], ran)]  # type: ignore[index]
+    for row in range(5):
+        right, total = np.zeros(k), 0.0
+        for which, weight in enumerate(estimator.classes_.weights_):
+            chance = chances[place[row], which]
+            for pattern in itertools.product([0, 1], repeat=k):
+                likelihood = weight * np.prod(np.where(pattern, chance, 1.0 - chance))
+                for (values, models), ratios, shifts in zip(
+                    kinds, estimator.ratios_, estimator.shifts_, strict=True
+                ):
+                    x = ratios.log_ratios(values, everywhere, np.arange(k))[row]
+                    wrong = np.exp(shifts.slope_[which] * x + shifts.level_[which])
+                    ratio = np.exp(shifts.scale_ * x + shifts.odds_[which])
+                    likelihood *= np.prod((wrong * np.where(pattern, ratio, 1.0))[models])
+                right += likelihood * np.array(pattern)
+                total += likelihood
+        np.testing.assert_allclose(found[row], right / total, atol=1e-9)
+
+
+def test_signals_that_tell_how_hard_a_query_is_move_the_other_models_enough() -> None:
+    k = 12
+    log, held = unsure_of_hard_queries(6000, k).split(0.5)
+
+    def slope(estimator: hr.BinaryEstimator) -> float:
+        before = estimator.estimate(held.queries, []).qualities[:, 1:]
+        change = estimator.estimate(held.queries, [0]).qualities[:, 1:] - before
+        return float((change * (held.quality[:, 1:] - before)).sum() / (change**2).sum())
+
+    estimator = hr.BinaryEstimator().fit(log)
+    assert slope(estimator) == pytest.approx(1.0, abs=0.15)
+    assert hr.BinaryEstimator().check(log).ok
+    for shifts in estimator.shifts_:  # as if a signal told of its own answer alone
+        shifts.scale_ = np.ones(k)
+        shifts.odds_, shifts.slope_, shifts.level_ = np.zeros((3, *shifts.odds_.shape))
+    assert slope(estimator) > 1.5
+
+
+def test_independent_signals_have_no_shifts() -> None:
+    rng = np.random.default_rng(0)
+    quality = (rng.random((500, 3)) < np.where(rng.random((500, 1)) < 0.5, 0.9, 0.3)).astype(float)
+    log = hr.QueryLog(quality, [1.0, 2.0, 3.0], signals=quality + rng.normal(0.0, 0.7, (500, 3)))
+    (shifts,) = hr.BinaryEstimator().fit(log).shifts_
+    assert np.abs(shifts.slope_).max() < 0.1
+    np.testing.assert_allclose(shifts.scale_, 1.0, atol=0.05)
+
+
 def test_reservation_values_solve_their_equation() -> None:
     log = simulated(500, groups=2)
     estimator = hr.BinaryEstimator().fit(log)
@@ -324,7 +398,6 @@ def test_bad_parameters() -> None:
         (hr.GaussianEstimator(calibration="logistic"), other, "between 0 and 1"),
         (hr.BinaryEstimator(), other, "needs qualities 0 and 1"),
         (hr.BinaryEstimator(n_classes=0), log, "n_classes must be at least 1"),
-        (hr.BinaryEstimator(temper=-1.0), log, "temper must be"),
         (hr.BinaryEstimator(signal_model="cubic"), log, "unknown signal_model"),
         (hr.BinaryEstimator(signal_model="normal"), simulated(60, m=2), "takes one signal"),
     ):

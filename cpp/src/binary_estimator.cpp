@@ -1,6 +1,6 @@
 // Probabilities of being right, by latent classes of queries. A signal multiplies the odds that its
-// own model is right, and with them the odds of the classes, which carry what it says to all the
-// other models.
+// own model is right within each class, and the odds of the classes, which carry what it says to
+// all the other models.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -9,11 +9,13 @@
 #include "kernels.hpp"
 #include "latent_classes.hpp"
 #include "log_ratios.hpp"
+#include "signal_shifts.hpp"
 
 namespace headrace {
 
 namespace {
 
+constexpr const char* kShifts = "SignalShifts";
 constexpr double kSmallestPrior = 0.005;
 constexpr double kSmallestChance = 1e-300;
 constexpr std::size_t kGridIntervals = 200;                 // of beliefs between 0 and 1
@@ -24,13 +26,11 @@ public:
     explicit Binary(SavedState& saved, const std::string& name)
         : EstimatorBase(saved, name),
           mean_(take_mean(saved, name + ".mean_")),
-          classes_(take_classes(saved, name + ".classes_")),
-          temper_(saved.number(name + ".temper_")) {
+          classes_(take_classes(saved, name + ".classes_")) {
         saved.drop_parameter(name + ".n_classes");
         saved.drop_parameter(name + ".signal_model");
-        saved.drop_parameter(name + ".temper");
         saved.count(name + ".n_classes_");
-        take_ratios(saved, name + ".ratios_");
+        take_sources(saved, name + ".ratios_", name + ".shifts_");
         take_reveals(saved, name + ".reveals_");
         if (general_.empty()) share_chances();
     }
@@ -38,12 +38,12 @@ public:
     Uncertainty uncertainty() const override { return Uncertainty::kDeviations; }
     const RevealTables* reveals() const override { return reveals_ ? &*reveals_ : nullptr; }
 
-    // Costs, log-ratios seen of each model, logarithms of the classes' weights, room for the own
-    // features of a model; then the chances in each class, where features make them the query's
-    // own.
+    // Costs, scaled log-ratios seen of each model, logarithms of the classes' weights, room for the
+    // weights and for the own features of a model; then the chances in each class, where features
+    // make them the query's own.
     std::size_t n_kept() const override {
         const std::size_t k = n_models_;
-        return 2 * k + classes_.size() + n_own_ + (general_.empty() ? 0 : classes_.size() * k);
+        return 2 * k + 2 * classes_.size() + n_own_ + (general_.empty() ? 0 : classes_.size() * k);
     }
 
     void start(std::span<const double> features, const Known& known) const override {
@@ -55,17 +55,17 @@ public:
         for (std::size_t c = 0; c < classes_.size(); ++c) {
             log_weights(known)[c] = std::log(classes_.weight(c));
         }
-        if (early_ == nullptr) return;
+        if (!early_) return;
         for (std::size_t i = 0; i < n_models_; ++i) {
             const std::span<double> values(own_values(known), n_own_);
             for (std::size_t j = 0; j < n_own_; ++j) values[j] = own_feature(features, i, j);
-            add_ratio(known, i, early_->of(known.group, i, values));
+            add_ratio(known, i, early_->ratios->of(known.group, i, values), false);
         }
     }
 
     void observe(const Known& known, std::size_t model,
                  std::span<const double> signals) const override {
-        if (late_ != nullptr) add_ratio(known, model, late_->of(known.group, model, signals));
+        if (late_) add_ratio(known, model, late_->ratios->of(known.group, model, signals), true);
     }
 
     void estimate(const Known& known, const Models& ran, const Conditioned*, double* qualities,
@@ -75,23 +75,35 @@ public:
         std::copy_n(known.kept, k, costs);
         const double* chances = chances_of(known);
         const double* logs = log_weights(known);
+        double* weights = class_weights(known);
         const double top = *std::max_element(logs, logs + n_classes);
         double total = 0.0;
-        for (std::size_t c = 0; c < n_classes; ++c) total += std::exp(logs[c] - top);
-        std::fill_n(qualities, k, 0.0);
         for (std::size_t c = 0; c < n_classes; ++c) {
-            kernels::add_scaled(qualities, std::exp(logs[c] - top) / total, chances + c * k, k);
+            weights[c] = std::exp(logs[c] - top);
+            total += weights[c];
         }
-        const double* seen = ratios_seen(known);
-        for (std::size_t i = 0; i < k; ++i) {
-            if (seen[i] == 0.0) continue;
-            const double ratio = std::exp(seen[i]);
-            qualities[i] = 0.0;
+        for (std::size_t c = 0; c < n_classes; ++c) weights[c] /= total;
+
+        const auto quality_seen = [&](std::size_t i, bool has_run) {
+            const double ratio = std::exp(ratios_seen(known)[i]);
+            double quality = 0.0;
             for (std::size_t c = 0; c < n_classes; ++c) {
-                const double right = chances[c * k + i] * ratio;
+                const double right = chances[c * k + i] * (ratio * shifted_odds(c, i, has_run));
                 const double either = right + (1.0 - chances[c * k + i]);
-                qualities[i] += std::exp(logs[c] - top) / total * (right / either);
+                quality += weights[c] * (right / either);
             }
+            return quality;
+        };
+        if (early_) {
+            for (std::size_t i = 0; i < k; ++i) qualities[i] = quality_seen(i, false);
+        } else {
+            std::fill_n(qualities, k, 0.0);
+            for (std::size_t c = 0; c < n_classes; ++c) {
+                kernels::add_scaled(qualities, weights[c], chances + c * k, k);
+            }
+        }
+        if (late_) {
+            for (const std::size_t i : ran) qualities[i] = quality_seen(i, true);
         }
         for (std::size_t i = 0; i < k; ++i) deviations[i] = spread(known.group, i, qualities[i]);
         for (const std::size_t i : ran) deviations[i] = 0.0;
@@ -100,7 +112,8 @@ public:
 private:
     double* log_weights(const Known& known) const { return known.kept + 2 * n_models_; }
     double* ratios_seen(const Known& known) const { return known.kept + n_models_; }
-    double* own_values(const Known& known) const { return log_weights(known) + classes_.size(); }
+    double* class_weights(const Known& known) const { return log_weights(known) + classes_.size(); }
+    double* own_values(const Known& known) const { return class_weights(known) + classes_.size(); }
     double* own_chances(const Known& known) const { return own_values(known) + n_own_; }
 
     const double* chances_of(const Known& known) const {
@@ -120,16 +133,26 @@ private:
         return {saved, name, n_models_};
     }
 
-    void take_ratios(SavedState& saved, const std::string& name) {
-        const std::vector<std::string> kinds = saved.texts(name);
+    // What signals of a kind say: of own features, or of an answer.
+    struct Source {
+        std::unique_ptr<const LogRatios> ratios;
+        SignalShifts shifts;
+    };
+
+    void take_sources(SavedState& saved, const std::string& ratios, const std::string& shifts) {
+        const std::vector<std::string> kinds = saved.texts(ratios);
         const std::size_t due = (n_own_ > 0 ? 1U : 0U) + (n_signals_ > 0 ? 1U : 0U);
-        if (kinds.size() != due) {
-            throw StateError("'" + name + "' must be those of own features and of signals");
+        if (kinds.size() != due || saved.texts(shifts) != std::vector<std::string>(due, kShifts)) {
+            throw StateError(ratios + " and " + shifts +
+                             " must be those of own features and of signals");
         }
         std::size_t number = 0;
         const auto take = [&](std::size_t n_values) {
-            const std::string place = name + "." + std::to_string(number);
-            return take_log_ratios(saved, kinds[number++], place, n_groups(), n_models_, n_values);
+            const std::string place = std::to_string(number);
+            auto taken = take_log_ratios(saved, kinds[number++], ratios + "." + place, n_groups(),
+                                         n_models_, n_values);
+            SignalShifts moved(saved, shifts + "." + place, classes_.size(), n_models_);
+            return Source{std::move(taken), std::move(moved)};
         };
         if (n_own_ > 0) early_ = take(n_own_);
         if (n_signals_ > 0) late_ = take(n_signals_);
@@ -211,25 +234,37 @@ private:
         classes_.chances(prior, chances);
     }
 
-    // Takes a log-ratio into what is known of a model, and of the classes.
-    void add_ratio(const Known& known, std::size_t model, double ratio) const {
+    // What a class multiplies a model's odds by, of which own features are known, and signals if it
+    // has run.
+    double shifted_odds(std::size_t which, std::size_t model, bool has_run) const {
+        double odds = 1.0;
+        if (early_) odds *= early_->shifts.odds(which, model);
+        if (has_run && late_) odds *= late_->shifts.odds(which, model);
+        return odds;
+    }
+
+    // Takes a log-ratio, of own features or of a run, into what is known of a model and the
+    // classes.
+    void add_ratio(const Known& known, std::size_t model, double ratio, bool of_run) const {
+        const SignalShifts& shifts = of_run ? late_->shifts : early_->shifts;
         double& seen = ratios_seen(known)[model];
         const double before = std::exp(seen);
-        seen += ratio;
+        seen += shifts.scaled(model, ratio);
         const double after = std::exp(seen);
         const double* chances = chances_of(known);
         for (std::size_t c = 0; c < classes_.size(); ++c) {
             const double right = chances[c * n_models_ + model];
-            const double was = right * before + (1.0 - right);
-            const double is = right * after + (1.0 - right);
-            log_weights(known)[c] += temper_ * (std::log(is) - std::log(was));
+            const double odds_before = of_run ? before * shifted_odds(c, model, false) : 1.0;
+            const double was = right * odds_before + (1.0 - right);
+            const double is = right * (after * shifted_odds(c, model, of_run)) + (1.0 - right);
+            log_weights(known)[c] +=
+                std::log(is) - std::log(was) + shifts.log_density(c, model, ratio);
         }
     }
 
     GroupRidge mean_;
     LatentClasses classes_;
-    double temper_;
-    std::unique_ptr<const LogRatios> early_, late_;  // of own features, of signals; null: none
+    std::optional<Source> early_, late_;  // of own features, of signals
     std::optional<RevealTables> reveals_;
     std::vector<double> spreads_;         // (groups, k, beliefs)
     std::vector<double> shared_chances_;  // (groups, classes, k), where features do not matter

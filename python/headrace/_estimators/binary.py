@@ -14,19 +14,21 @@ from headrace._estimators._classes import LatentClasses, average_of, choose_clas
 from headrace._estimators._groups import Groups
 from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, RevealNodes
 from headrace._estimators._ridge import GroupRidge
+from headrace._estimators._shifts import SignalShifts
 from headrace._estimators.base import RIDGE, EstimatorBase, checked_features, run_set
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
-from headrace._state import Kind, Parameter, Part, Value
+from headrace._state import Kind, Parameter, Part, StateError, Value
 
 Self = TypeVar("Self", bound="BinaryEstimator")
 Ratios = NormalRatios | LogisticRatios
+Seen = tuple[SignalShifts, dict[int, Floats]]
+"""Log-ratios (n,) of one kind by model, and what classes make of them."""
 
 SIGNAL_MODELS = ("auto", "normal", "logistic")
 CANDIDATES = (1, 2, 3, 4, 6, 8)
 N_FITS = 4
-TEMPERS = (1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.0)
 
 
 class BinaryEstimator(EstimatorBase):
@@ -34,8 +36,9 @@ class BinaryEstimator(EstimatorBase):
 
     Queries fall into latent classes, in which some models tend to be right and others not; within a
     class, models are right independently of each other. A signal multiplies the odds that its own
-    model is right, and with them the odds of the classes, which carry what it says to all the
-    other models. Features and groups set the probabilities before any signal.
+    model is right, and the odds of the classes, which carry what it says to all the other models.
+    A class also shifts the signals of right and wrong answers alike, as where models are unsure of
+    hard queries. Features and groups set the probabilities before any signal.
 
     Parameters
     ----------
@@ -45,9 +48,6 @@ class BinaryEstimator(EstimatorBase):
         Of each model's signals: normal around a line in quality, where models are taken for
         relatives (for one signal a model); or a logistic regression of quality with slopes for each
         group. By default the one that predicts held-out rows better.
-    temper : float or "auto"
-        Power of what signals say of a query's class, between 0 and 1: below 1 where the signals of
-        different models err together. By default the power with the best likelihood of the labels.
     own_features : int array-like of shape (k,) or (k, p), optional
         Columns of the features that tell of one model alone, such as a predicted quality of its
         answer: signals that are there from the start.
@@ -58,15 +58,14 @@ class BinaryEstimator(EstimatorBase):
     ----------
     n_classes_ : int
         Several fits from different starts are averaged, so that the mixture has more.
-    temper_ : float
 
     Notes
     -----
     The stated spread is that of the change when a model runs by itself, from the distribution of
-    its signal. On some real logs it is too wide, by up to a half on confidences of language models:
-    `check` says so, and a chosen look-ahead makes up for it. Beliefs after a look are far from
-    normal, so the estimates also come with their own distribution (``reveals``), by which the index
-    rule decides better than by the spread alone.
+    its signal. Beliefs after a look are far from normal, so the estimates also come with their own
+    distribution (``reveals``), by which the index rule decides better than by the spread alone.
+    How much classes shift signals is learned from the classes that the qualities of a query tell,
+    so with few models it is underrated.
 
     Examples
     --------
@@ -84,34 +83,37 @@ class BinaryEstimator(EstimatorBase):
     """
 
     n_classes_: int
-    temper_: float
 
     STATE: ClassVar[dict[str, Kind]] = {
         **EstimatorBase.STATE,
         "n_classes": Parameter(),
         "signal_model": Parameter(),
-        "temper": Parameter(),
         "mean_": Part((GroupRidge,), sizes={**RIDGE, "d": "d"}),
         "ratios_": Part((NormalRatios, LogisticRatios), many=True, sizes=RIDGE),
         "reveals_": Part((RevealNodes,), optional=True, sizes=RIDGE),
         "n_classes_": Value((int,)),
-        "classes_": Part((LatentClasses,), sizes={"k": "k"}),
-        "temper_": Value((float,)),
+        "classes_": Part((LatentClasses,), sizes={"c": "c", "k": "k"}),
+        "shifts_": Part((SignalShifts,), many=True, sizes={"c": "c", "k": "k"}),
     }
 
     def __init__(
         self,
         n_classes: int | str = "auto",
         signal_model: str = "auto",
-        temper: float | str = "auto",
         own_features: ArrayLike | None = None,
         cost_features: ArrayLike | None = None,
     ) -> None:
         self.n_classes = n_classes
         self.signal_model = signal_model
-        self.temper = temper
         self.own_features = own_features
         self.cost_features = cost_features
+
+    def refuse_nonsense(self) -> None:
+        """Raise StateError if no fit can have learned this."""
+        super().refuse_nonsense()
+        due = bool(self.own_.shape[1]) + bool(self.n_signals_)
+        if not len(self.ratios_) == len(self.shifts_) == due:
+            raise StateError("ratios_ and shifts_ must be those of own features and of signals")
 
     def fit(self: Self, log: QueryLog) -> Self:
         """Learn from a log; cells without a quality are left out."""
@@ -136,16 +138,16 @@ class BinaryEstimator(EstimatorBase):
         prior = self._prior(general, codes)
 
         every = np.arange(k)
-        self.ratios_: list[Ratios] = []
-        seen = []
-        for values in self._inputs(known, every):
-            model = self._signal_model(values, codes, quality, prior)
-            ratios = model.log_ratios(values, codes, every)
-            self.ratios_.append(model)
-            seen.append(np.where(np.isnan(quality), np.nan, ratios))
+        inputs = self._inputs(known, every)
+        self.ratios_ = [self._signal_model(one, codes, quality, prior) for one in inputs]
+        ratios = [
+            model.log_ratios(values, codes, every)
+            for model, values in zip(self.ratios_, inputs, strict=True)
+        ]
         self.reveals_ = None
         if self.n_signals_:
-            self.reveals_ = RevealNodes.of(seen[-1], codes, n_groups, prior)
+            seen = np.where(np.isnan(quality), np.nan, ratios[-1])
+            self.reveals_ = RevealNodes.of(seen, codes, n_groups, prior)
 
         count = self.n_classes
         if count == "auto":
@@ -155,10 +157,9 @@ class BinaryEstimator(EstimatorBase):
             LatentClasses().fit(quality, prior, self.n_classes_, seed) for seed in range(N_FITS)
         ]
         self.classes_ = average_of(fits) if self.n_classes_ > 1 else fits[0]
-        self.temper_ = 1.0 if self.temper == "auto" else float(self.temper)
-        if self.temper == "auto" and seen and self.n_classes_ > 1:
-            total = np.nan_to_num(sum(seen))
-            self.temper_ = self._best_temper(quality, prior, total)
+        right, wrong = (quality == 1.0).astype(float), (quality == 0.0).astype(float)
+        members, _ = self.classes_.members(prior, right, wrong)
+        self.shifts_ = [SignalShifts().fit(one, quality, members) for one in ratios]
         return self
 
     def estimate(self, queries: Queries, ran: Sequence[int]) -> Estimates:
@@ -168,12 +169,14 @@ class BinaryEstimator(EstimatorBase):
         n, k = len(queries), self.n_models_
         codes = self.groups_.codes(queries.groups, n)
         general = checked_features(queries.features, self.general_, n)
-        known = np.zeros((n, k))
+        seen: list[Seen] = []
         for number, values in enumerate(self._inputs(queries, columns)):
             early = number < len(self.ratios_) - bool(self.n_signals_)
             models = np.arange(k) if early else columns
-            known[:, models] += self.ratios_[number].log_ratios(values, codes, models)
-        qualities = self._posterior(self._prior(general, codes), known, self.temper_)
+            ratios = self.ratios_[number].log_ratios(values, codes, models)
+            by_model = dict(zip(models.tolist(), ratios.T, strict=True))
+            seen.append((self.shifts_[number], by_model))
+        qualities = self._posterior(self._prior(general, codes), seen)
         sigmas = np.zeros((n, k))
         if self.reveals_ is not None:
             spreads = self.reveals_.spreads
@@ -194,10 +197,6 @@ class BinaryEstimator(EstimatorBase):
             )
         if self.n_classes != "auto":
             check_integer("n_classes", self.n_classes, 1)
-        if self.temper != "auto" and (
-            isinstance(self.temper, str) or not 0.0 <= self.temper <= 1.0
-        ):
-            raise ValueError(f"temper must be 'auto' or between 0 and 1, got {self.temper!r}")
 
     def reservation_values(self, queries: Queries, ran: Sequence[int], prices: ArrayLike) -> Floats:
         """Return the reservation values of the index rule, from the distribution of signals.
@@ -272,37 +271,33 @@ class BinaryEstimator(EstimatorBase):
                 name = names[int(np.argmin(losses))]
         return fitted(name, every)
 
-    def _posterior(self, prior: Floats, log_ratios: Floats, temper: float) -> Floats:
-        """Return probabilities of being right from the ratios seen, 0 where nothing is."""
+    def _posterior(self, prior: Floats, seen: list[Seen]) -> Floats:
+        """Return probabilities of being right from the ratios seen."""
         chances, place = self.classes_.chances(prior)
-        n, k = log_ratios.shape
+        n, k = prior.shape
         log = np.tile(np.log(self.classes_.weights_), (n, 1))
-        seen = np.flatnonzero(log_ratios.any(axis=0))
-        ratios = np.exp(log_ratios)
         likely = {}
-        for i in seen:
+        for i in sorted({i for _, ratios in seen for i in ratios}):
+            odds = np.zeros_like(log)
+            for shifts, ratios in seen:
+                if i in ratios:
+                    odds += shifts.log_odds(ratios[i], i)
+                    log += shifts.log_densities(ratios[i], i)
             chance = chances[place, :, i]
-            chance_right = chance * ratios[:, i, None]
+            chance_right = chance * np.exp(odds)
             either = chance_right + (1.0 - chance)
             likely[i] = chance_right / either
-            log += temper * np.log(either)
+            log += np.log(either)
         log -= log.max(axis=1, keepdims=True)
         member = np.exp(log)
         member /= member.sum(axis=1, keepdims=True)
         posterior = np.empty((n, k))
-        rest = np.setdiff1d(np.arange(k), seen)
+        rest = np.setdiff1d(np.arange(k), list(likely))
         if len(chances) == 1:
             posterior[:, rest] = member @ chances[0][:, rest]
         else:
             for i in rest:
                 posterior[:, i] = np.einsum("nc,nc->n", member, chances[place, :, i])
-        for i in seen:
-            posterior[:, i] = np.einsum("nc,nc->n", member, likely[i])
+        for i, chance in likely.items():
+            posterior[:, i] = np.einsum("nc,nc->n", member, chance)
         return posterior
-
-    def _best_temper(self, quality: Floats, prior: Floats, ratios: Floats) -> float:
-        losses = []
-        for temper in TEMPERS:
-            p = np.clip(self._posterior(prior, ratios, temper), 1e-6, 1.0 - 1e-6)
-            losses.append(-np.nansum(quality * np.log(p) + (1.0 - quality) * np.log1p(-p)))
-        return TEMPERS[int(np.argmin(losses))]
