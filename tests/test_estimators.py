@@ -277,6 +277,27 @@ def test_signals_that_tell_how_hard_a_query_is_move_the_other_models_enough() ->
     assert slope(estimator) > 1.5
 
 
+@pytest.mark.parametrize("hint", [0.003, 0.05, 0.1])
+@pytest.mark.parametrize("flipped", [0.0, 0.01])
+def test_signals_that_tell_all_are_believed(hint: float, flipped: float) -> None:
+    easy = np.random.default_rng(1).random((600, 1)) < 0.5
+    rng = np.random.default_rng(2)
+    quality = (rng.random((600, 6)) < np.where(easy, 0.9, 0.3)).astype(float)
+    verdict = np.where(rng.random((600, 6)) < flipped, 1.0 - quality, quality)
+    noisy = easy + rng.normal(0.0, 1.0, (600, 6))
+    for signals in (
+        np.stack([verdict, np.broadcast_to(hint * easy, verdict.shape)], axis=2),
+        np.stack([verdict, noisy], axis=2),
+        verdict + hint * easy,
+    ):
+        log, held = hr.QueryLog(quality, np.arange(1.0, 7.0), signals=signals).split(0.5)
+        estimator = hr.BinaryEstimator().fit(log)
+        for ran in ([0], [0, 2, 5], range(6)):
+            found = estimator.estimate(held.queries, list(ran)).qualities[:, list(ran)]
+            missed = np.abs(found - held.quality[:, list(ran)]) > 0.5
+            assert missed.mean() <= 3.0 * flipped, (hint, ran)
+
+
 def test_independent_signals_have_no_shifts() -> None:
     rng = np.random.default_rng(0)
     quality = (rng.random((500, 3)) < np.where(rng.random((500, 1)) < 0.5, 0.9, 0.3)).astype(float)

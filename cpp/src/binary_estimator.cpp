@@ -234,8 +234,8 @@ private:
         classes_.chances(prior, chances);
     }
 
-    // What a class multiplies a model's odds by, of which own features are known, and signals if it
-    // has run.
+    // What a class multiplies a model's odds by: for its own features, if any, and once it has run
+    // for its signals.
     double shifted_odds(std::size_t which, std::size_t model, bool has_run) const {
         double odds = 1.0;
         if (early_) odds *= early_->shifts.odds(which, model);

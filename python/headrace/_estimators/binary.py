@@ -65,7 +65,8 @@ class BinaryEstimator(EstimatorBase):
     its signal. Beliefs after a look are far from normal, so the estimates also come with their own
     distribution (``reveals``), by which the index rule decides better than by the spread alone.
     How much classes shift signals is learned from the classes that the qualities of a query tell,
-    so with few models it is underrated.
+    so with few models it is underrated. An error that signals share without any tie to quality is
+    no such shift: it counts as evidence, so that many signals claim too much.
 
     Examples
     --------
