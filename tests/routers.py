@@ -8,6 +8,7 @@ from typing import Any
 import headrace as hr
 import numpy as np
 import oracle
+from headrace._check import check_samples
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -196,7 +197,15 @@ def plain_rollout(
                     return path, max(path, key=lambda i: (given.qualities[0, i], -order.index(i)))
                 path.append(int(order[chosen]))
                 continue
-            sigmas, covariance = given.sigmas, given.covariance
+            sigmas, covariance, samples = given.sigmas, given.covariance, None
+            if given.reveals is not None:
+                drawn = check_samples(
+                    None, options.get("n_samples", 128), options.get("seed", 0), k
+                )
+                samples = given.reveals.in_order(np.array(order)).changes(
+                    given.qualities[0, order], np.isin(order, path), drawn
+                )
+                sigmas = np.ones((1, k))
             if strategy == "index" and covariance is not None:
                 sigmas, covariance = np.sqrt(np.diag(covariance)), None
             if sigmas is not None:
@@ -210,6 +219,7 @@ def plain_rollout(
                 price,
                 sigmas=sigmas,
                 covariance=covariance,
+                samples=samples,
                 ran=ran,
                 strategy=strategy,
                 max_depth=max_depth,

@@ -1,8 +1,9 @@
-"""The index rule where beliefs change by reveals: against nodes written out, on every backend."""
+"""Decisions where beliefs change by reveals: against nodes written out, on every backend."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import headrace as hr
@@ -35,9 +36,6 @@ def problem(seed: int, n: int, k: int, nodes: int, **options: Any) -> Problem:
         sigmas=None,
         factor=None,
         ran=ran if seed % 2 else ran & False,
-        samples=None,
-        strategy="index",
-        search="exact",
         max_models=k,
         fixed_order=False,
         node_limit=None,
@@ -48,7 +46,7 @@ def problem(seed: int, n: int, k: int, nodes: int, **options: Any) -> Problem:
             rng.integers(0, 3, n),
             float(rng.choice([0.0, 0.3, 1.0])),
         ),
-        **{"ties": "cheapest"} | options,
+        **{"ties": "cheapest", "samples": None, "strategy": "index", "search": "exact"} | options,
     )
 
 
@@ -109,6 +107,95 @@ def test_backends_decide_alike(seed: int, k: int, nodes: int) -> None:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
 
 
+def changes_of(given_: Problem, row: int, model: int) -> list[float]:
+    """Cut what a run may reveal into equal parts, by exact fractions, the most telling first."""
+    assert given_.reveals is not None
+    assert given_.samples is not None
+    belief = float(given_.qualities[row, model])
+    n_samples = given_.samples.shape[1]
+    if given_.ran is not None and given_.ran[row, model]:
+        return [0.0] * n_samples
+    values, chances = nodes_of(given_.reveals, row, model, belief)
+    left = [[Fraction(v), Fraction(c)] for v, c in zip(values, chances, strict=True)]
+    left[-1][1] = Fraction(2)  # whatever rounding has left of the chances
+    parts = []
+    for _ in range(n_samples):
+        wanted, part = Fraction(1, n_samples), Fraction(0)
+        while wanted:
+            taken = min(wanted, left[0][1])
+            part += taken * left[0][0]
+            wanted, left[0][1] = wanted - taken, left[0][1] - taken
+            if not left[0][1]:
+                left.pop(0)
+        parts.append(float(part * n_samples) - belief)
+    falling = sorted(range(n_samples), key=lambda s: -given_.samples[model, s])
+    return [parts[falling.index(s)] for s in range(n_samples)]
+
+
+DRAWING = [("cascade", "exact")] + [
+    ("cascade_routing", search) for search in ("exact", "greedy", "exhaustive")
+]
+
+
+@pytest.mark.parametrize(("strategy", "search"), DRAWING)
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(1, 5),
+    nodes=st.integers(1, 6),
+    n_samples=st.sampled_from([1, 2, 8, 16]),
+    ties=st.sampled_from(["cheapest", "dearest"]),
+)
+def test_supermodels_are_valued_by_equal_parts_of_what_is_revealed(
+    backend: str,
+    strategy: str,
+    search: str,
+    seed: int,
+    k: int,
+    nodes: int,
+    n_samples: int,
+    ties: str,
+) -> None:
+    samples = np.random.default_rng(seed).normal(size=(k, n_samples)).round(1)
+    given_ = problem(
+        seed, 4, k, nodes, ties=ties, samples=samples, strategy=strategy, search=search
+    )
+    found = pick(backend).select(given_, 1)
+    assert given_.ran is not None
+    for row in range(4):
+        expected = oracle.decide(
+            given_.qualities[row].tolist(),
+            given_.costs[row].tolist(),
+            float(given_.lambda_[row]),
+            deviations=[1.0] * k,
+            samples=np.array([changes_of(given_, row, i) for i in range(k)]),
+            ran=np.flatnonzero(given_.ran[row]).tolist(),
+            strategy=strategy,
+            search=search,
+            ties=ties,
+        )
+        assert found.tradeoff[row] >= expected["tradeoff"] - 1e-9 - 1e-12
+        assert found.upper_bound[row] >= expected["best"] - 1e-12
+        if not expected["ambiguous"]:
+            assert found.next_model[row] == expected["next_model"]
+            assert set(np.flatnonzero(found.supermodel[row])) == expected["supermodel"]
+            assert found.quality[row] == pytest.approx(expected["quality"], abs=1e-12)
+
+
+@pytest.mark.parametrize(("strategy", "search"), DRAWING)
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 8), nodes=st.integers(1, 30))
+def test_backends_draw_alike(strategy: str, search: str, seed: int, k: int, nodes: int) -> None:
+    samples = np.random.default_rng(seed).normal(size=(k, 32))
+    given_ = problem(seed, 20, k, nodes, samples=samples, strategy=strategy, search=search)
+    expected = pick("reference").select(given_, 1)
+    for backend in BACKENDS:
+        for n_threads in (1, 2):
+            found = pick(backend).select(given_, n_threads)
+            for name in ("next_model", "supermodel", "tradeoff", "quality", "cost"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+
+
 def test_the_compiled_backend_trusts_no_group() -> None:
     if "cpp" not in BACKENDS:
         pytest.skip("it is not here")
@@ -118,8 +205,11 @@ def test_the_compiled_backend_trusts_no_group() -> None:
         outside = replace(given_.reveals, group=np.array([0, 1, group, 0, 0]))
         with pytest.raises(ValueError, match=r"group of row 2 is not one of the reveals"):
             pick("cpp").select(replace(given_, reveals=outside), 1)
-    with pytest.raises(ValueError, match="reveals are for the index rule"):
-        pick("cpp").select(replace(given_, strategy="routing"), 1)
+        looking = replace(given_, reveals=outside, strategy="cascade", samples=np.zeros((3, 4)))
+        with pytest.raises(ValueError, match=r"group of row 2 is not one of the reveals"):
+            pick("cpp").select(looking, 1)
+    with pytest.raises(ValueError, match="reveals need samples"):
+        pick("cpp").select(replace(given_, strategy="cascade_routing"), 1)
     wrong = replace(given_.reveals, right=given_.reveals.right * np.nan)
     with pytest.raises(ValueError, match="chances of reveals must be in 0 to 1"):
         pick("cpp").select(replace(given_, reveals=wrong), 1)

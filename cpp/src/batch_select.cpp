@@ -27,8 +27,9 @@ void check_options(const Problem& p, const Method& method) {
             "index needs independent estimates: give sigmas, not a factor");
     require(p.strategy != "index" || (p.max_models >= p.n_models && !p.fixed_order),
             "index finds its own order and depth: leave out max_models and fixed_order");
-    require(method.make_streamer != nullptr || p.samples != nullptr || !(p.sigmas || p.factor),
-            "sigmas and a factor need samples");
+    const bool lacks_draws = method.make_streamer == nullptr && p.samples == nullptr;
+    require(!lacks_draws || !(p.sigmas || p.factor), "sigmas and a factor need samples");
+    require(!lacks_draws || !p.reveals, "reveals need samples");
 }
 
 void check(const Problem& p, const Selection& s) {
@@ -42,7 +43,8 @@ void check(const Problem& p, const Selection& s) {
     require(p.qualities && p.costs && p.lambda, "qualities, costs and lambda are required");
     require(!(p.sigmas && p.factor), "sigmas and factor exclude each other");
     check_reveals(p);
-    require(p.samples == nullptr || p.sigmas || p.factor, "samples need sigmas or a factor");
+    require(p.samples == nullptr || p.sigmas || p.factor || p.reveals,
+            "samples need sigmas or a factor");
     require(p.samples != nullptr || p.n_samples == 1, "n_samples must be 1 without samples");
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,

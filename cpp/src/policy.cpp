@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "registry.hpp"
+#include "reveal_draws.hpp"
 
 namespace headrace {
 
@@ -120,7 +121,7 @@ void check_prices(const Policy& policy) {
 Ahead ahead_of(const Policy& policy, const Estimator& estimator) {
     const bool looks = !policy.by_threshold && policy.strategy != kRouting;
     if (!looks || policy.lookahead == 0.0) return Ahead::kNothing;
-    if (policy.strategy == kIndex && estimator.reveals() != nullptr) return Ahead::kReveals;
+    if (estimator.reveals() != nullptr) return Ahead::kReveals;
     switch (estimator.uncertainty()) {
         case Uncertainty::kNone:
             return Ahead::kNothing;
@@ -150,6 +151,9 @@ void take_samples(SavedState& saved, Policy& policy) {
     if (!drawn) return;
     policy.samples = std::move(samples);
     policy.n_samples = each.value();
+    if (policy.ahead == Ahead::kReveals) {
+        policy.falling = falling_order(policy.samples.data(), k.value(), policy.n_samples);
+    }
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct Policy {
     // Standardised draws by position, (k, n_samples), where ahead is by draws.
     std::vector<double> samples;
     std::size_t n_samples = 1;
+    std::vector<std::uint32_t> falling;  // the order of the draws, for reveals
 
     // Seconds that an answer is expected to take; none where they are not known.
     struct Seconds {

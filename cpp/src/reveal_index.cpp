@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "registry.hpp"
+#include "reveal_draws.hpp"
 #include "values.hpp"
 
 namespace headrace {
@@ -89,13 +88,7 @@ private:
 
     Nodes nodes(std::size_t row, std::size_t model) const {
         const Reveals& reveals = problem_.reveals;
-        const std::int64_t group = *reveals.group[row];
-        if (group < 0 || static_cast<std::size_t>(group) >= reveals.n_groups) {
-            throw std::invalid_argument("the group of row " + std::to_string(row) +
-                                        " is not one of the reveals");
-        }
-        const std::size_t first =
-            (static_cast<std::size_t>(group) * problem_.n_models + model) * reveals.n_nodes;
+        const std::size_t first = first_node(problem_, row, model);
         return {reveals.right + first, reveals.wrong + first, problem_.qualities[row][model]};
     }
 

@@ -159,7 +159,7 @@ public:
         problem.max_models = rollout_.max_models;
         problem.ties = rollout_.ties;
         const bool correlated = !groups.front().factor.empty();
-        if (rollout_.samples != nullptr && (problem.sigmas || correlated)) {
+        if (rollout_.samples != nullptr && (problem.sigmas || correlated || problem.reveals)) {
             problem.samples = rollout_.samples;
             problem.n_samples = rollout_.n_samples;
         }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels.hpp"
+#include "reveal_draws.hpp"
 
 namespace headrace {
 
@@ -21,6 +22,9 @@ void Samples::make(Control& control) {
     if (problem_.samples == nullptr) {  // nothing is uncertain
         shared_.assign(1, 0.0);
         rows_ = {shared_.data(), 0, 0.0};
+    } else if (problem_.reveals) {
+        falling_ = falling_order(problem_.samples, problem_.n_models, n_samples);
+        rows_ = {};  // each query has its own
     } else if (!problem_.factor) {
         const std::size_t size = problem_.n_models * n_samples;
         rows_ = {problem_.samples, n_samples, kernels::largest(problem_.samples, size)};
@@ -33,7 +37,11 @@ void Samples::make(Control& control) {
 
 SampleRows Samples::rows(std::size_t row, std::vector<double>& own, Control& control) const {
     if (rows_.data != nullptr) return rows_;
-    return correlated(problem_.factor[row], own, control);
+    if (!problem_.reveals) return correlated(problem_.factor[row], own, control);
+    const std::size_t size = problem_.n_models * problem_.n_samples;
+    own.resize(size);
+    draw_changes(problem_, row, falling_.data(), own.data());
+    return {own.data(), problem_.n_samples, kernels::largest(own.data(), size)};
 }
 
 SampleRows Samples::correlated(const double* factor, std::vector<double>& rows,

@@ -1,9 +1,10 @@
 // The standardised draws of a batch. Model i's quality in sample s is quality_i + sigma_i z_is;
 // with a covariance, quality_i + w_is with w = L z, which is the same with w for z and one for
-// sigma.
+// sigma; with reveals, w_is is a change that they may bring.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "control.hpp"
@@ -36,7 +37,7 @@ public:
     // Lays rows here that were made before, for all queries.
     void lay(const SampleRows& rows) { rows_ = rows; }
 
-    // The rows for a query; those of a covariance of its own are made in `own`.
+    // The rows for a query; those of a covariance of its own, or of reveals, are made in `own`.
     SampleRows rows(std::size_t row, std::vector<double>& own, Control& control) const;
 
 private:
@@ -44,6 +45,7 @@ private:
 
     const Problem& problem_;
     std::vector<double> shared_;
+    std::vector<std::uint32_t> falling_;  // the order of the draws, for reveals
     SampleRows rows_;
 };
 

@@ -59,7 +59,6 @@ void check_reveals(const Problem& p) {
     require(reveals.right != nullptr && reveals.wrong != nullptr && reveals.group,
             "reveals need the chances of their nodes and a group for each query");
     require(!p.sigmas && !p.factor, "reveals exclude sigmas and factor");
-    require(p.strategy == "index", "reveals are for the index rule");
     require(reveals.scale >= 0.0 && reveals.scale <= kLargestMagnitude,
             "the scale of reveals must be finite and not negative");
     const std::size_t each = product(p.n_models, reveals.n_nodes);

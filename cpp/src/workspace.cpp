@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels.hpp"
+#include "reveal_draws.hpp"
 
 namespace headrace {
 
@@ -105,10 +106,27 @@ void Workspace::lay_samples(const RunSetFacts* facts) {
                 {draws_.data(), each, kernels::largest(draws_.data(), draws_.size())});
         case Ahead::kCovariance:
             return samples_.lay({facts->draws.data(), each, facts->largest});
-        case Ahead::kNothing:
         case Ahead::kReveals:
+            return lay_changes();
+        case Ahead::kNothing:
             return samples_.lay({&kNoDraw, 0, 0.0});
     }
+}
+
+void Workspace::lay_changes() {
+    const std::size_t each = problem_.n_samples;
+    const std::uint32_t* falling = policy_.falling.data();
+    if (order.size() < policy_.order.size()) {
+        falling_.clear();
+        for (const std::size_t i : order) {
+            const std::uint32_t* drawn = falling + policy_.position[i] * each;
+            falling_.insert(falling_.end(), drawn, drawn + each);
+        }
+        falling = falling_.data();
+    }
+    draws_.resize(order.size() * each);
+    draw_changes(problem_, 0, falling, draws_.data());
+    samples_.lay({draws_.data(), each, kernels::largest(draws_.data(), draws_.size())});
 }
 
 void Workspace::lay_reveals(std::size_t group) {

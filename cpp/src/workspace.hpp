@@ -42,6 +42,7 @@ private:
     void lay_out(bool dearer);
     void lay_samples(const RunSetFacts* facts);
     void lay_reveals(std::size_t group);
+    void lay_changes();
 
     const Policy& policy_;
     const RevealTables* reveals_;
@@ -64,7 +65,8 @@ private:
     std::unique_ptr<Streamer> streamer_;  // one of the two
     std::unique_ptr<Searcher> searcher_;
     Samples samples_;
-    std::vector<double> draws_;  // of the models that are not out, where some are
+    std::vector<double> draws_;  // of the models that are not out, where some are, or of reveals
+    std::vector<std::uint32_t> falling_;  // their order, for reveals, where some are out
     double largest_sample_ = 0.0;
 };
 

@@ -133,7 +133,7 @@ class Policy:
         known = partial(Forecast, qualities, costs)
         if not (self.looks_ahead and self.lookahead > 0.0):
             return known()
-        if self.strategy == "index" and estimates.reveals is not None:
+        if estimates.reveals is not None:
             return known(reveals=estimates.reveals.scaled(self.lookahead))
         if estimates.covariance is not None and self.strategy != "index":
             lower = None if factor is None else factor()
@@ -163,7 +163,7 @@ class Policy:
 
         ``samples`` are the rows of `samples` that belong to the columns.
         """
-        uncertain = known.sigmas is not None or known.factor is not None
+        certain = known.sigmas is None and known.factor is None and known.reveals is None
         return Problem(
             qualities=known.qualities,
             costs=known.costs,
@@ -171,7 +171,7 @@ class Policy:
             sigmas=known.sigmas,
             factor=known.factor,
             ran=ran,
-            samples=samples if uncertain else None,
+            samples=None if certain else samples,
             strategy=self.strategy,
             search=self.search,
             max_models=self.most_models(ran.shape[1]),

@@ -66,8 +66,8 @@ struct Problem {
                                       // not for index
     Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional
     const double* samples = nullptr;  // (k, S) standardised draws, one row per model; needed where
-                                      // a cascade or cascade routing has sigmas or a factor
-    Reveals reveals;                  // for the index rule, in place of sigmas; optional
+                                      // a cascade or cascade routing has sigmas, a factor, reveals
+    Reveals reveals;                  // in place of sigmas; optional
 
     std::string_view strategy = "cascade_routing";
     std::string_view search = "exact";

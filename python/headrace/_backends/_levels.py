@@ -193,7 +193,7 @@ class _Level:
     def _decide(
         self, states: Integers, prices: Floats, factor: Floats | None
     ) -> tuple[Integers, Bytes]:
-        uncertain = self.sigmas is not None or factor is not None
+        certain = self.sigmas is None and self.reveals is None and factor is None
         selection = self.select(
             Problem(
                 qualities=self.qualities[states],
@@ -202,7 +202,7 @@ class _Level:
                 sigmas=None if self.sigmas is None else self.sigmas[states],
                 factor=factor,
                 ran=self.ran[states],
-                samples=self.problem.samples if uncertain else None,
+                samples=None if certain else self.problem.samples,
                 strategy=self.problem.strategy,
                 search=self.problem.search,
                 max_models=self.problem.max_models,

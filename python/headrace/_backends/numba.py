@@ -13,6 +13,7 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,9 @@ def select(problem: Problem, n_threads: int) -> Selection:
     if problem.n_queries == 0:
         return selection
     if problem.reveals is not None:
-        return _index_of_reveals.select(problem)
+        if problem.strategy == "index":
+            return _index_of_reveals.select(problem)
+        return one_by_one(problem)
     plan = problem.search if problem.strategy == "cascade_routing" else problem.strategy
     if plan == "exhaustive":
         refuse_too_many(problem)
@@ -71,6 +74,32 @@ def select(problem: Problem, n_threads: int) -> Selection:
         kernel(batch, answer, begin, end)
 
     run(problem, decide, batch, n_threads)
+    return selection
+
+
+def one_by_one(problem: Problem) -> Selection:
+    """Decide queries whose beliefs change by reveals, each by draws of its own."""
+    assert problem.reveals is not None
+    assert problem.samples is not None
+    n, k = problem.qualities.shape
+    ran = np.zeros((n, k), np.bool_) if problem.ran is None else problem.ran
+    selection = Selection.empty(n, k)
+    for row in range(n):
+        here = slice(row, row + 1)
+        reveals = problem.reveals.rows(np.arange(row, row + 1))
+        one = replace(
+            problem,
+            qualities=problem.qualities[here],
+            costs=problem.costs[here] if len(problem.costs) > 1 else problem.costs,
+            lambda_=problem.lambda_[here] if len(problem.lambda_) > 1 else problem.lambda_,
+            ran=ran[here],
+            samples=reveals.changes(problem.qualities[row], ran[row], problem.samples),
+            sigmas=np.ones((1, k)),
+            reveals=None,
+        )
+        decided = select(one, 1)
+        for field in fields(Selection):
+            getattr(selection, field.name)[here] = getattr(decided, field.name)
     return selection
 
 

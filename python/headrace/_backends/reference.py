@@ -116,16 +116,21 @@ def query_of(problem: Problem, row: int) -> Query:
     sigmas = None if problem.sigmas is None else own(problem.sigmas)
     factor = None if problem.factor is None else own(problem.factor)
     qualities = problem.qualities[row]
+    nodes = nodes_of(problem, row)
     return Query(
         qualities=qualities,
         costs=own(problem.costs),
         lambda_=float(problem.lambda_[row if len(problem.lambda_) > 1 else 0]),
         sigmas=sigmas,
-        draws=draws(qualities, sigmas, factor, problem.samples),
+        draws=(
+            draws(qualities, sigmas, factor, problem.samples)
+            if nodes is None or problem.samples is None
+            else revealed_draws(qualities, nodes, ran, problem.samples)
+        ),
         ran=ran,
         candidates=tuple(i for i in models if i not in ran and i >= first),
         max_models=problem.max_models,
-        nodes=nodes_of(problem, row),
+        nodes=nodes,
     )
 
 
@@ -152,6 +157,36 @@ def draws(
         return qualities[:, None] + correlated
     assert sigmas is not None
     return qualities[:, None] + sigmas[:, None] * samples
+
+
+def revealed_draws(
+    qualities: Floats, nodes: tuple[Floats, Floats, float], ran: Models, samples: Floats
+) -> Floats:
+    """Draws where nodes are revealed: a model's largest sample tells most, of 1 / S."""
+    right, wrong, scale = nodes
+    k, n_samples = samples.shape
+    result = np.repeat(qualities[:, None], n_samples, axis=1)
+    for i in set(range(k)).difference(ran):
+        belief, before = float(qualities[i]), 0.0
+        for n, s in enumerate(sorted(range(n_samples), key=lambda s: -samples[i, s])):
+            gained = gained_in(belief, right[i].tolist(), wrong[i].tolist(), (n + 1) / n_samples)
+            after = n_samples * (gained - before)
+            result[i, s] = belief + scale * (after - belief)
+            before = gained
+    return result
+
+
+def gained_in(belief: float, right: list[float], wrong: list[float], share: float) -> float:
+    """Belief after the run times chance, summed over the most telling share of all cases."""
+    gain_before = chance_before = 0.0
+    for r, w in zip(right, wrong, strict=True):
+        gain = belief * r
+        chance = gain + (1.0 - belief) * w
+        if chance >= share:
+            slope = (gain - gain_before) / (chance - chance_before)
+            return gain_before + (share - chance_before) * slope
+        gain_before, chance_before = gain, chance
+    return gain_before
 
 
 def mean(values: Floats) -> float:
