@@ -18,7 +18,7 @@ TOLERANCE = 1e-9
 
 @dataclass
 class Verdicts:
-    """How many decisions were compared, by judge; `highs_late` were not solved in time."""
+    """How many decisions were compared, by judge; and how many HiGHS did not solve in time."""
 
     counts: dict[str, int] = field(default_factory=dict)
 

@@ -265,9 +265,16 @@ def test_split_is_random_with_and_without_groups() -> None:
 
 
 def test_bad_split() -> None:
-    for share in (0.0, 1.0, -0.5, NAN):
+    for share in (0.0, 1.0):
         with pytest.raises(ValueError, match="share must be between 0 and 1"):
             log_of(4).split(share)
+    for other, words in (
+        (-0.5, "not be negative"),
+        (NAN, "be finite"),
+        ("half", "hold real numbers"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=f"share must {words}"):
+            log_of(4).split(other)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one query cannot be split"):
         log_of(1).split(0.5)
     with pytest.raises(ValueError, match="seed must be at least 0"):

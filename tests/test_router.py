@@ -624,6 +624,22 @@ def test_scikit_learn_can_clone_a_router() -> None:
         twin.set_params(depth=3)
 
 
+@pytest.mark.parametrize(
+    "estimator", [hr.NoisyEstimator(), hr.GaussianEstimator(), hr.BinaryEstimator()]
+)
+def test_a_router_sets_parameters_of_its_estimator(estimator: Any) -> None:
+    name = next(iter(estimator.get_params()))
+    changed = hr.Router(estimator).set_params(**{f"estimator__{name}": 1})
+    assert changed.get_params()[f"estimator__{name}"] == 1
+    assert repr(changed) == f"Router({type(estimator).__name__}({name}=1))"
+
+
+@pytest.mark.parametrize("lookahead", ["auto", [0.5], np.nan, -1.0])
+def test_a_lookahead_is_one_number(lookahead: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="lookahead must"):
+        hr.Router(Blend(), lookahead=lookahead).fit(make_log(10, 2, 0), budget=1.0)
+
+
 def test_what_is_set_after_a_fit_waits_for_the_next(tmp_path: Path) -> None:
     """The price was tuned for the policy of the fit, which sessions and files keep, too."""
     log = make_log(60, 4, 3)
@@ -760,7 +776,7 @@ FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         "lookahead",
         lambda: router(Blend(), lookahead=-1.0).fit(LOG, budget=1.0),
         ValueError,
-        "lookahead must be",
+        "lookahead must not be negative",
     ),
     ("samples", lambda: router(Blend(), n_samples=3).fit(LOG, budget=1.0), ValueError, "power of"),
     (

@@ -15,7 +15,7 @@ namespace headrace {
 
 namespace {
 
-constexpr double kSmallestVariance = 1e-9;  // share below which evidence counts as known already
+constexpr double kSmallestVariance = 1e-9;  // least share of evidence's variance that is noise
 constexpr double kWorthTelling = 1e-5;      // share of its variance that evidence must have left
 
 using Pieces = std::vector<std::size_t>;

@@ -19,12 +19,8 @@ void check_estimates(const char* what, const std::vector<double>& values, double
     if (kernels::within(values.data(), values.size(), low, kLargestMagnitude)) return;
     std::size_t i = 0;
     while (values[i] >= low && values[i] <= kLargestMagnitude) ++i;
-    const char* rule = !std::isfinite(values[i])                 ? "be finite"
-                       : std::abs(values[i]) > kLargestMagnitude ? "not exceed 1e+100 in magnitude"
-                                                                 : "not be negative";
-    throw std::invalid_argument(std::string("the estimator's ") + what + " must " + rule +
-                                ", got " + std::to_string(values[i]) + " for model " +
-                                std::to_string(i));
+    throw std::invalid_argument(std::string("the estimator's ") + what + " " +
+                                broken_rule(values[i]) + " for model " + std::to_string(i));
 }
 
 bool holds(const std::uint64_t* bits, std::size_t model) {

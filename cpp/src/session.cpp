@@ -20,9 +20,8 @@ void check_numbers(const char* what, std::span<const double> given, std::size_t 
     }
     for (std::size_t i = 0; i < due; ++i) {
         if (std::abs(given[i]) <= kLargestMagnitude) continue;
-        const char* rule = std::isfinite(given[i]) ? "not exceed 1e+100 in magnitude" : "be finite";
-        throw std::invalid_argument(std::string(what) + " must " + rule + ", got " +
-                                    number_text(given[i]) + " at index " + std::to_string(i));
+        throw std::invalid_argument(std::string(what) + " " + broken_rule(given[i]) + " at index " +
+                                    std::to_string(i));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels.hpp"
+#include "number_text.hpp"
 #include "require.hpp"
 
 namespace headrace {
@@ -20,12 +21,8 @@ enum class Sign : bool { kAny, kNotNegative };
 [[noreturn]] void refuse(const char* name, const double* values, double low, std::size_t row) {
     std::size_t i = 0;
     while (values[i] >= low && values[i] <= kLargestMagnitude) ++i;
-    const char* rule = values[i] < 0.0 && low == 0.0 ? "must not be negative"
-                       : std::isfinite(values[i])    ? "must not exceed 1e100 in magnitude"
-                                                     : "must be finite";
-    throw std::invalid_argument(std::string(name) + " " + rule + ", got " +
-                                std::to_string(values[i]) + " in row " + std::to_string(row) +
-                                ", column " + std::to_string(i));
+    throw std::invalid_argument(std::string(name) + " " + broken_rule(values[i]) + " in row " +
+                                std::to_string(row) + ", column " + std::to_string(i));
 }
 
 void check(const char* name, const double* values, std::size_t count, Sign sign, std::size_t row) {

@@ -121,7 +121,7 @@ static void arrays(void) {
     REFUSED(s.optimal = NULL, "selection");
     REFUSED(s.nodes = NULL, "selection");
     REFUSED(p.qualities = missing, "qualities must be finite, got nan in row 2, column 1");
-    REFUSED(p.costs = negative, "costs must not be negative, got -3.0");
+    REFUSED(p.costs = negative, "costs must not be negative, got -3 in row");
     REFUSED(p.lambda = negative + 2, "lambda must not be negative");
     REFUSED(p.sigmas = negative, "sigmas must not be negative");
     REFUSED(p.samples = missing + 2 * K, "samples must be finite");

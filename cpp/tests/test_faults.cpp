@@ -61,7 +61,7 @@ int main() {
         bad(&Problem::qualities, {missing, 4}, "qualities must be finite, got nan in row 2, col");
         bad(&Problem::costs, {negative, 4}, "costs must not be negative");
         bad(&Problem::costs, {negative + 8, 0}, "in row 0, column 2");
-        bad(&Problem::costs, {huge, 4}, "costs must not exceed 1e100 in magnitude");
+        bad(&Problem::costs, {huge, 4}, "costs must not exceed 1e+100 in magnitude");
         bad(&Problem::lambda, {negative + 8, 1}, "lambda must not be negative");
         bad(&Problem::sigmas, {negative, 4}, "sigmas must not be negative");
         bad(&Problem::sigmas, {missing + 8, 0}, "sigmas must be finite");

@@ -255,6 +255,12 @@ def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: i
     return standard_normal_samples(k, count, seed)
 
 
+def check_number(what: str, given: object) -> float:
+    """Return one number that is not negative."""
+    array = check_floats(what, given, {"a number": ()})  # type: ignore[arg-type]
+    return float(check_not_negative(what, array))
+
+
 def check_limits(
     node_limit: int | None, time_limit: float | None, search: str
 ) -> tuple[int | None, float | None]:

@@ -182,8 +182,9 @@ class Decider:
             return self.policy.forecast(estimates.in_order(order))
         qualities, costs = estimates.qualities[:, order], estimates.costs[:, order]
         if not self.policy.takes_covariance:
+            reveals = None if estimates.reveals is None else estimates.reveals.in_order(order)
             deviations = estimates.deviations()[order]
-            return self.policy.forecast(Estimates(qualities, costs, deviations))
+            return self.policy.forecast(Estimates(qualities, costs, deviations, reveals=reveals))
         factor = self._factor(covariance, ran, among)
         return Forecast(np.ascontiguousarray(qualities), np.ascontiguousarray(costs), factor=factor)
 

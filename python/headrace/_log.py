@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import as_array, check_integer, refuse_values, value_error
+from headrace._check import as_array, check_integer, check_number, refuse_values, value_error
 from headrace._log_files import (
     Columns,
     LogArrays,
@@ -338,7 +338,7 @@ class QueryLog:
         tuple of QueryLog
             The two parts, each in the order of this log.
         """
-        if not 0.0 < share < 1.0:
+        if not 0.0 < check_number("share", share) < 1.0:
             raise ValueError(f"share must be between 0 and 1, got {share}")
         if self.n_queries < 2:
             raise ValueError("a log of one query cannot be split")

@@ -13,6 +13,7 @@ from headrace._check import (
     check_factor,
     check_integer,
     check_name,
+    check_number,
     check_problem,
     check_samples,
     check_threads,
@@ -57,10 +58,7 @@ class Policy:
     def __post_init__(self) -> None:
         check_name("strategy", self.strategy, POLICIES)
         check_name("search", self.search, SEARCHES)
-        if not (np.isfinite(self.lookahead) and self.lookahead >= 0.0):
-            raise ValueError(
-                f"lookahead must be a finite factor, not negative, got {self.lookahead}"
-            )
+        check_number("lookahead", self.lookahead)
         check_threads(self.n_threads)
         if self.by_threshold:
             if self.max_depth is not None:
@@ -133,13 +131,13 @@ class Policy:
         known = partial(Forecast, qualities, costs)
         if not (self.looks_ahead and self.lookahead > 0.0):
             return known()
-        if estimates.reveals is not None:
-            return known(reveals=estimates.reveals.scaled(self.lookahead))
-        if estimates.covariance is not None and self.strategy != "index":
+        if estimates.covariance is not None and self.takes_covariance:
             lower = None if factor is None else factor()
             if lower is None:
                 lower = check_factor(estimates.covariance, *qualities.shape)
             return known(factor=self.lookahead * lower)
+        if estimates.reveals is not None:
+            return known(reveals=estimates.reveals.scaled(self.lookahead))
         if estimates.sigmas is None and estimates.covariance is None:
             return known()
         sigmas = self.lookahead * estimates.deviations()

@@ -42,7 +42,7 @@ class Problem:
     max_models : int
         Most models in a supermodel, between 1 and k (``max_depth``).
     reveals : Reveals, or None
-        For the index rule, in place of normal changes with ``sigmas``.
+        In place of normal changes with ``sigmas``.
     """
 
     qualities: Floats

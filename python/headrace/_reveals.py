@@ -22,7 +22,8 @@ class Reveals:
     A run shows one of ``T`` nodes, the most telling first. Of an answer that is right with
     probability q, the nodes up to t show with probability ``q right_t + (1 - q) wrong_t``, and it
     is then right, and they show, with probability ``q right_t``. So what is expected of the
-    probability after the run is q, whatever the nodes.
+    probability after the run is q, whatever the nodes. The points ``(wrong_t, right_t)`` are the
+    ROC curve of the signal.
 
     Attributes
     ----------

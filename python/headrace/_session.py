@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import LARGEST, check_floats, check_integer, check_not_negative
+from headrace._check import LARGEST, check_floats, check_integer, check_number
 from headrace._decider import Decider
 from headrace._explanation import Explanation, explain
 from headrace._problem import Floats
@@ -161,7 +161,8 @@ class Session:
     @property
     def excluded(self) -> dict[str, str]:
         """Models that are no candidates, and why."""
-        return self._reasons({**(self._barred or {}), **(self._excluded or {})})
+        barred = {**(self._barred or {}), **(self._excluded or {})}
+        return {self._decider.fit.models[column]: why for column, why in barred.items()}
 
     @property
     def cost(self) -> float:
@@ -273,9 +274,6 @@ class Session:
     def _names(self, columns: Iterable[int]) -> tuple[str, ...]:
         return tuple(self._decider.fit.models[column] for column in columns)
 
-    def _reasons(self, barred: Mapping[int, str] | None) -> dict[str, str]:
-        return {self._decider.fit.models[column]: why for column, why in (barred or {}).items()}
-
     def _column(self, model: str | int) -> int:
         column = self._decider.columns.get(model) if isinstance(model, str) else None
         if column is not None:
@@ -330,6 +328,6 @@ class Session:
         if type(given) is float and 0.0 <= given <= LARGEST:
             return given  # as most are
         try:
-            return float(check_not_negative(what, check_floats(what, given, {"a number": ()})))
+            return check_number(what, given)
         except ValueError as error:
             raise SessionError(str(error)) from None

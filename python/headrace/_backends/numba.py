@@ -41,9 +41,6 @@ OPERATIONS_PER_THREAD = 1e7
 
 CHUNKS_PER_THREAD = 16
 
-WITHOUT_DRAWS = ("routing", "index")
-"""Strategies that go by the estimates alone."""
-
 
 def available() -> str | None:
     """Say why the backend cannot run; None: it can."""
@@ -67,7 +64,7 @@ def select(problem: Problem, n_threads: int) -> Selection:
     if plan == "exhaustive":
         refuse_too_many(problem)
     kernel = getattr(importlib.import_module(f"headrace._backends._numba_{plan}"), f"decide_{plan}")
-    batch = batch_of(problem, with_draws=plan not in WITHOUT_DRAWS)
+    batch = batch_of(problem)
     answer = answer_of(selection)
 
     def decide(begin: int, end: int) -> None:
@@ -108,13 +105,13 @@ def roll_out(problem: RolloutProblem, n_threads: int) -> Traces:
     return _levels.roll_out(problem, partial(select, n_threads=n_threads))
 
 
-def batch_of(problem: Problem, with_draws: bool) -> Batch:
+def batch_of(problem: Problem) -> Batch:
     """Fill in what the problem leaves out, in the types that the kernels are compiled for."""
     from headrace._backends._numba_query import Batch
 
     k = problem.n_models
-    samples = problem.samples if with_draws else None
-    factor = problem.factor if with_draws else None
+    samples = problem.samples
+    factor = None if samples is None else problem.factor
     batch = Batch(
         qualities=as_input(problem.qualities),
         costs=as_input(problem.costs),

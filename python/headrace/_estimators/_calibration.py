@@ -86,7 +86,6 @@ class Calibration:
             )
             self.intercepts_[:, i] = weights[:, 0]
             self.slopes_[:, i] = weights[:, 1:]
-        self.group_precision_ = precision
         return self
 
     def _fit_model(

@@ -36,9 +36,7 @@ class NormalRatios:
         "slope_": Array("f", ("k",)),
     }
 
-    def fit(
-        self, values: Floats, codes: Integers, n_groups: int, quality: Floats, prior: Floats
-    ) -> NormalRatios:
+    def fit(self, values: Floats, codes: Integers, n_groups: int, quality: Floats) -> NormalRatios:
         """Learn from values (n, k, 1)."""
         known, slope, shift = pooled_lines(values[:, :, 0], quality)
         left = np.where(known, values[:, :, 0] - slope * quality, np.nan)
@@ -70,7 +68,7 @@ class LogisticRatios:
     }
 
     def fit(
-        self, values: Floats, codes: Integers, n_groups: int, quality: Floats, prior: Floats
+        self, values: Floats, codes: Integers, n_groups: int, quality: Floats
     ) -> LogisticRatios:
         """Learn from values (n, k, m)."""
         k = quality.shape[1]
@@ -114,7 +112,7 @@ class RevealNodes:
         right = np.full((n_groups + 1, k, N_NODES), 1.0 / N_NODES)
         wrong = right.copy()
         place = (np.arange(N_NODES) + 0.5) / N_NODES
-        odds = logit(np.clip(prior, 1e-3, 1.0 - 1e-3))
+        odds = logit(prior)
         for group in range(n_groups, -1, -1):
             rows = codes == group if group < n_groups else np.full(len(codes), True)
             for i in range(k):
@@ -130,6 +128,15 @@ class RevealNodes:
                 right[group, i] = p / p.sum()
                 wrong[group, i] = (1.0 - p) / (1.0 - p).sum()
         return cls(right, wrong)
+
+    def spread(self, beliefs: Floats, codes: Integers) -> Floats:
+        """Return the spread of the change for beliefs (n, k) of queries of these groups."""
+        place = beliefs * (len(GRID) - 1)
+        low = np.minimum(place.astype(int), len(GRID) - 2)
+        cells = codes[:, None], np.arange(beliefs.shape[1])
+        left, right = self.spreads[(*cells, low)], self.spreads[(*cells, low + 1)]
+        spread: Floats = left + (place - low) * (right - left)
+        return spread
 
     @cached_property
     def spreads(self) -> Floats:

@@ -1,30 +1,27 @@
-"""What the estimators of this package share: the conventions of scikit-learn."""
+"""What the estimators share that learn from signals: their columns, groups and costs."""
 
 from __future__ import annotations
 
-import inspect
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from headrace._check import as_array
 from headrace._estimators._groups import Groups
+from headrace._estimators._parameters import Parameters
 from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.check import Checked
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
 from headrace._state import LARGEST_WIDTH, Array, Kind, Parameter, Part, StateError, Value
 
-Self = TypeVar("Self", bound="EstimatorBase")
-
-
 RIDGE = {"g + 1": "g + 1", "k": "k"}
 """Sizes that a regression shares with its estimator."""
 
 
-class EstimatorBase(Checked):
-    """Parameters are the arguments of ``__init__``; what is learned ends with an underscore."""
+class EstimatorBase(Parameters, Checked):
+    """What is learned ends with an underscore."""
 
     n_models_: int
     n_features_: int
@@ -55,32 +52,6 @@ class EstimatorBase(Checked):
             raise StateError("there are too many features or signals")
         if any(len(model.means_) != len(self.groups_) + 1 for model in self.cost_models_):
             raise StateError("every group must have its costs")
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the arguments that the estimator was made with."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self: Self, **params: Any) -> Self:
-        """Change arguments; the next fit uses them."""
-        names = self._parameter_names()
-        for name, value in params.items():
-            if name not in names:
-                raise ValueError(f"unknown parameter {name!r}: choose one of {names}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        default = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not default[name].default
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
 
     def _remember(self, log: QueryLog) -> None:
         known = log.queries

@@ -8,11 +8,11 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import check_integer
+from headrace._check import check_integer, check_name
 from headrace._estimators._calibration import logit
 from headrace._estimators._classes import LatentClasses, average_of, choose_classes
 from headrace._estimators._groups import Groups
-from headrace._estimators._reveals import GRID, LogisticRatios, NormalRatios, RevealNodes
+from headrace._estimators._reveals import LogisticRatios, NormalRatios, RevealNodes
 from headrace._estimators._ridge import GroupRidge
 from headrace._estimators._shifts import SignalShifts
 from headrace._estimators.base import RIDGE, EstimatorBase, checked_features, run_set
@@ -63,7 +63,7 @@ class BinaryEstimator(EstimatorBase):
     -----
     The stated spread is that of the change when a model runs by itself, from the distribution of
     its signal. Beliefs after a look are far from normal, so the estimates also come with their own
-    distribution (``reveals``), by which the index rule decides better than by the spread alone.
+    distribution (``reveals``), by which decisions look ahead better than by the spread alone.
     How much classes shift signals is learned from the classes that the qualities of a query tell,
     so with few models it is underrated. An error that signals share without any tie to quality is
     no such shift: it counts as evidence, so that many signals claim too much.
@@ -180,22 +180,13 @@ class BinaryEstimator(EstimatorBase):
         qualities = self._posterior(self._prior(general, codes), seen)
         sigmas = np.zeros((n, k))
         if self.reveals_ is not None:
-            spreads = self.reveals_.spreads
-            place = qualities * (len(GRID) - 1)
-            low = np.minimum(place.astype(int), len(GRID) - 2)
-            part = place - low
-            model = np.arange(k)
-            left = spreads[codes[:, None], model, low]
-            sigmas = left + part * (spreads[codes[:, None], model, low + 1] - left)
+            sigmas = self.reveals_.spread(qualities, codes)
             sigmas[:, columns] = 0.0
         reveals = None if self.reveals_ is None else self.reveals_.of_queries(codes)
         return Estimates(qualities, self._costs(queries, codes), sigmas=sigmas, reveals=reveals)
 
     def _check_parameters(self) -> None:
-        if self.signal_model not in SIGNAL_MODELS:
-            raise ValueError(
-                f"unknown signal_model {self.signal_model!r}: choose one of {list(SIGNAL_MODELS)}"
-            )
+        check_name("signal_model", self.signal_model, SIGNAL_MODELS)
         if self.n_classes != "auto":
             check_integer("n_classes", self.n_classes, 1)
 
@@ -247,7 +238,7 @@ class BinaryEstimator(EstimatorBase):
 
         def fitted(name: str, rows: Integers) -> Ratios:
             model: Ratios = NormalRatios() if name == "normal" else LogisticRatios()
-            return model.fit(values[rows], codes[rows], n_groups, quality[rows], prior[rows])
+            return model.fit(values[rows], codes[rows], n_groups, quality[rows])
 
         every = np.arange(len(quality))
         name = self.signal_model

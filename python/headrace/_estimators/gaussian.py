@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from headrace._check import check_name, check_number
 from headrace._estimators._calibration import Calibration
 from headrace._estimators._covariance import (
     block_target,
@@ -202,14 +203,11 @@ class GaussianEstimator(EstimatorBase):
         return Estimates(qualities, self._costs(queries, codes), covariance=known.change)
 
     def _check_parameters(self) -> None:
-        if self.calibration not in CALIBRATIONS:
-            raise ValueError(
-                f"unknown calibration {self.calibration!r}: choose one of {list(CALIBRATIONS)}"
-            )
-        if self.shrinkage == "auto":
-            return
-        if isinstance(self.shrinkage, str) or not 0.0 <= float(self.shrinkage) <= 1.0:
-            raise ValueError(f"shrinkage must be 'auto' or between 0 and 1, got {self.shrinkage!r}")
+        check_name("calibration", self.calibration, CALIBRATIONS)
+        if isinstance(self.shrinkage, str):
+            check_name("shrinkage", self.shrinkage, ("auto",))
+        elif check_number("shrinkage", self.shrinkage) > 1.0:
+            raise ValueError(f"shrinkage must be 'auto' or between 0 and 1, got {self.shrinkage}")
 
     def _fit_mean(self, general: Floats, codes: Integers, quality: Floats) -> Floats:
         """Learn quality from features and groups; return residuals of rows held out."""

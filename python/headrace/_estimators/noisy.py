@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from headrace._check import check_flag, check_integer, check_name, check_not_negative
+from headrace._estimators._parameters import Parameters
 from headrace._estimators.check import Checked
 from headrace._estimators.protocol import Estimates
 from headrace._log import Queries, QueryLog
@@ -83,7 +84,7 @@ def add_noise(
     )
 
 
-class NoisyEstimator(Checked):
+class NoisyEstimator(Parameters, Checked):
     """The paper's estimator for RouterBench: a linear map of each noisy number to the truth.
 
     For every model, three maps by least squares: quality from the noisy quality before a run,

@@ -34,7 +34,7 @@ class Estimates:
         columns for models that have run.
     reveals : Reveals, or None
         Of qualities that are probabilities: the distribution of those changes, beside their
-        spread. The index rule goes by it where it is given.
+        spread. Decisions look ahead by it where it is given, but for those that take a covariance.
     """
 
     qualities: Floats

@@ -12,9 +12,8 @@ def names_of(router: Router, given: Mapping[str, str] | None) -> dict[str, str]:
     """Return LiteLLM's name for each model of a fitted router; by default they are the same."""
     if not isinstance(router, Router):
         raise TypeError(f"router must be a headrace.Router, got {type(router).__name__}")
-    models = getattr(router, "models_", None)
-    if models is None:
-        raise ValueError("this router is not fitted yet: call fit(log, budget=...) first")
+    router._check_fitted()
+    models = router.models_
     if given is None:
         return {model: model for model in models}
     unknown = [model for model in given if model not in models]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from headrace._litellm.gateway import Deployment, Pick, gateway_of
@@ -100,16 +101,12 @@ class RoutingStrategy:
         asked = Pick(messages, input, specific_deployment, request_kwargs)
         if not self._is_ours(model, specific_deployment):
             return self._gateway.pick(model, asked)
-        session = self._router.start(**self._known.of(Request.of(messages, request_kwargs)))
-        failure: Exception | None = None
-        while (chosen := session.next_model) is not None:
-            name = self._names[chosen]
-            try:
-                return self._gateway.pick(name, asked)
-            except Exception as error:
-                failure = self._leave_out(session, chosen, error)
-        assert failure is not None  # a session runs at least one model
-        raise failure
+        known = self._known.of(Request.of(messages, request_kwargs))
+        attempts = _Attempts(self._router.start(**known))
+        for chosen in attempts:
+            with attempts.excluding(chosen):
+                return self._gateway.pick(self._names[chosen], asked)
+        raise attempts.failure
 
     async def async_get_available_deployment(
         self,
@@ -123,21 +120,34 @@ class RoutingStrategy:
         asked = Pick(messages, input, specific_deployment, request_kwargs)
         if not self._is_ours(model, specific_deployment):
             return await self._gateway.apick(model, asked)
-        session = self._router.start(**await self._known.aof(Request.of(messages, request_kwargs)))
-        failure: Exception | None = None
-        while (chosen := session.next_model) is not None:
-            name = self._names[chosen]
-            try:
-                return await self._gateway.apick(name, asked)
-            except Exception as error:
-                failure = self._leave_out(session, chosen, error)
-        assert failure is not None
-        raise failure
+        known = await self._known.aof(Request.of(messages, request_kwargs))
+        attempts = _Attempts(self._router.start(**known))
+        for chosen in attempts:
+            with attempts.excluding(chosen):
+                return await self._gateway.apick(self._names[chosen], asked)
+        raise attempts.failure
 
     def _is_ours(self, model: str, specific_deployment: bool | None) -> bool:
         return model == self.name and not specific_deployment
 
-    @staticmethod
-    def _leave_out(session: Session, model: str, error: Exception) -> Exception:
-        session.exclude(model, type(error).__name__)
-        return error
+
+class _Attempts:
+    """The first models of a session, each chosen once those before it are excluded."""
+
+    failure: Exception
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __iter__(self) -> Iterator[str]:
+        while (chosen := self._session.next_model) is not None:
+            yield chosen
+
+    @contextmanager
+    def excluding(self, model: str) -> Iterator[None]:
+        """Exclude the model if it fails."""
+        try:
+            yield
+        except Exception as error:
+            self._session.exclude(model, type(error).__name__)
+            self.failure = error
