@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import headrace as hr
@@ -199,11 +200,14 @@ def plain_rollout(
                 continue
             sigmas, covariance, samples = given.sigmas, given.covariance, None
             if given.reveals is not None:
-                drawn = check_samples(
-                    None, options.get("n_samples", 128), options.get("seed", 0), k
-                )
-                samples = given.reveals.in_order(np.array(order)).changes(
-                    given.qualities[0, order], np.isin(order, path), drawn
+                drawn = check_samples(None, options["n_samples"], options.get("seed", 0), k)
+                samples = np.array(
+                    [
+                        changes_of(given.reveals, 0, i, float(given.qualities[0, i]), z)
+                        if i not in path
+                        else np.zeros(len(z))
+                        for i, z in zip(order, drawn, strict=True)
+                    ]
                 )
                 sigmas = np.ones((1, k))
             if strategy == "index" and covariance is not None:
@@ -263,3 +267,27 @@ def nodes_of(
     shown = chance > 0.0
     after = belief * right[shown] / chance[shown]
     return (belief + reveals.scale * (after - belief)).tolist(), chance[shown].tolist()
+
+
+def changes_of(
+    reveals: hr.Reveals, row: int, model: int, belief: float, drawn: NDArray[np.float64]
+) -> list[float]:
+    """Cut what a run may reveal into equal parts, by exact fractions, the most telling first.
+
+    The largest of the draws takes the first part.
+    """
+    values, chances = nodes_of(reveals, row, model, belief)
+    left = [[Fraction(v), Fraction(c)] for v, c in zip(values, chances, strict=True)]
+    left[-1][1] = Fraction(2)  # whatever rounding has left of the chances
+    n_samples = len(drawn)
+    changes = [0.0] * n_samples
+    for s in sorted(range(n_samples), key=lambda s: -drawn[s]):
+        wanted, part = Fraction(1, n_samples), Fraction(0)
+        while wanted:
+            taken = min(wanted, left[0][1])
+            part += taken * left[0][0]
+            wanted, left[0][1] = wanted - taken, left[0][1] - taken
+            if not left[0][1]:
+                left.pop(0)
+        changes[s] = float(part * n_samples) - belief
+    return changes

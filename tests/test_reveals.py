@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import headrace as hr
@@ -14,7 +13,7 @@ from headrace._backends import pick
 from headrace._problem import Problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routers import nodes_of
+from routers import changes_of, nodes_of
 
 BACKENDS = [name for name, reason in hr.backends().items() if reason is None]
 
@@ -107,31 +106,6 @@ def test_backends_decide_alike(seed: int, k: int, nodes: int) -> None:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
 
 
-def changes_of(given_: Problem, row: int, model: int) -> list[float]:
-    """Cut what a run may reveal into equal parts, by exact fractions, the most telling first."""
-    assert given_.reveals is not None
-    assert given_.samples is not None
-    belief = float(given_.qualities[row, model])
-    n_samples = given_.samples.shape[1]
-    if given_.ran is not None and given_.ran[row, model]:
-        return [0.0] * n_samples
-    values, chances = nodes_of(given_.reveals, row, model, belief)
-    left = [[Fraction(v), Fraction(c)] for v, c in zip(values, chances, strict=True)]
-    left[-1][1] = Fraction(2)  # whatever rounding has left of the chances
-    parts = []
-    for _ in range(n_samples):
-        wanted, part = Fraction(1, n_samples), Fraction(0)
-        while wanted:
-            taken = min(wanted, left[0][1])
-            part += taken * left[0][0]
-            wanted, left[0][1] = wanted - taken, left[0][1] - taken
-            if not left[0][1]:
-                left.pop(0)
-        parts.append(float(part * n_samples) - belief)
-    falling = sorted(range(n_samples), key=lambda s: -given_.samples[model, s])
-    return [parts[falling.index(s)] for s in range(n_samples)]
-
-
 DRAWING = [("cascade", "exact")] + [
     ("cascade_routing", search) for search in ("exact", "greedy", "exhaustive")
 ]
@@ -162,13 +136,21 @@ def test_supermodels_are_valued_by_equal_parts_of_what_is_revealed(
     )
     found = pick(backend).select(given_, 1)
     assert given_.ran is not None
+    assert given_.reveals is not None
     for row in range(4):
         expected = oracle.decide(
             given_.qualities[row].tolist(),
             given_.costs[row].tolist(),
             float(given_.lambda_[row]),
             deviations=[1.0] * k,
-            samples=np.array([changes_of(given_, row, i) for i in range(k)]),
+            samples=np.array(
+                [
+                    changes_of(given_.reveals, row, i, float(given_.qualities[row, i]), samples[i])
+                    if not given_.ran[row, i]
+                    else [0.0] * n_samples
+                    for i in range(k)
+                ]
+            ),
             ran=np.flatnonzero(given_.ran[row]).tolist(),
             strategy=strategy,
             search=search,
@@ -208,6 +190,8 @@ def test_the_compiled_backend_trusts_no_group() -> None:
         looking = replace(given_, reveals=outside, strategy="cascade", samples=np.zeros((3, 4)))
         with pytest.raises(ValueError, match=r"group of row 2 is not one of the reveals"):
             pick("cpp").select(looking, 1)
+    with pytest.raises(ValueError, match="with reveals, qualities must be in 0 to 1, in row 0"):
+        pick("cpp").select(replace(given_, qualities=given_.qualities + 2.0), 1)
     with pytest.raises(ValueError, match="reveals need samples"):
         pick("cpp").select(replace(given_, strategy="cascade_routing"), 1)
     wrong = replace(given_.reveals, right=given_.reveals.right * np.nan)

@@ -845,6 +845,14 @@ FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         r"estimator's costs must have shape \(n, k\) = \(20, 3\), got \(3,\)",
     ),
     (
+        "no probabilities",
+        lambda: router(
+            Wrong("reveals", hr.Reveals(*np.ones((2, 1, 3, 1)), np.zeros(20, np.int64)))
+        ).fit(LOG, budget=1.0),
+        ValueError,
+        "estimator's qualities must be in 0 to 1 where there are reveals, got ",
+    ),
+    (
         "sigmas and covariance",
         lambda: router(Wrong("covariance", np.eye(3))).fit(LOG, budget=0.5),
         ValueError,

@@ -30,11 +30,18 @@ void check(const char* name, const double* values, std::size_t count, Sign sign,
     if (!kernels::within(values, count, low, kLargestMagnitude)) refuse(name, values, low, row);
 }
 
+void check_beliefs(const double* values, std::size_t count, std::size_t row) {
+    if (kernels::within(values, count, -kChanceRounding, 1.0 + kChanceRounding)) return;
+    throw std::invalid_argument("with reveals, qualities must be in 0 to 1, in row " +
+                                std::to_string(row));
+}
+
 // The arrays that serve all queries, or those that do not.
 void check_arrays(const Problem& p, bool shared, std::size_t row) {
     const auto mine = [&](const auto& rows) { return rows && (rows.stride == 0) == shared; };
     const std::size_t k = p.n_models;
     if (mine(p.qualities)) check("qualities", p.qualities[row], k, Sign::kAny, row);
+    if (mine(p.qualities) && p.reveals) check_beliefs(p.qualities[row], k, row);
     if (mine(p.costs)) check("costs", p.costs[row], k, Sign::kNotNegative, row);
     if (mine(p.lambda)) check("lambda", p.lambda[row], 1, Sign::kNotNegative, row);
     if (mine(p.sigmas)) check("sigmas", p.sigmas[row], k, Sign::kNotNegative, row);

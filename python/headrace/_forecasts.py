@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from headrace._check import check_factor, check_floats, check_not_negative, shaped_floats
+from headrace._check import (
+    check_factor,
+    check_floats,
+    check_not_negative,
+    first_where,
+    shaped_floats,
+    value_error,
+)
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Floats
-from headrace._reveals import Reveals
+from headrace._reveals import ROUNDING, Reveals
 
 OF = "the estimator's "
 MOST_NUMBERS = 2**26
@@ -105,6 +112,10 @@ def checked(given: Estimates, n: int, k: int, ran: Sequence[int]) -> Estimates:
         covariance = shaped_floats(f"{OF}covariance", covariance, {"(k, k)": (k, k)})
     if given.reveals is not None:
         given.reveals.refuse_faults(n, k)
+        where = first_where(qualities, lambda q: ~((q >= -ROUNDING) & (q <= 1.0 + ROUNDING)))
+        if where is not None:
+            rule = "must be in 0 to 1 where there are reveals"
+            raise value_error(f"{OF}qualities", rule, qualities, where)
     return Estimates(qualities, costs, sigmas, covariance, given.reveals)
 
 

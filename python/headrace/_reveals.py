@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+ROUNDING = 1e-9
+"""Of chances, which are sums, around 0 to 1."""
 LARGEST_PRICE = 1e100
 """A price beyond this buys no look, however much it may reveal."""
 
@@ -49,7 +51,7 @@ class Reveals:
                 f"the chances of reveals must have shape (g, k, T) with k = {k}, got "
                 f"{right.shape} and {wrong.shape}"
             )
-        if not all(((each >= 0.0) & (each <= 1.0 + 1e-9)).all() for each in (right, wrong)):
+        if not all(((each >= 0.0) & (each <= 1.0 + ROUNDING)).all() for each in (right, wrong)):
             raise ValueError("the chances of reveals must be in 0 to 1")
         if group.shape != (n,) or group.dtype.kind not in "iu":
             raise ValueError(
@@ -118,38 +120,6 @@ class Reveals:
         for gain, chance in self._nodes(qualities):
             np.maximum(best, gain - level * chance, out=best)
         return self.scale * best
-
-    def changes(self, qualities: Floats, ran: NDArray[np.bool_], samples: Floats) -> Floats:
-        """Draw the change that a run brings to one query, shape (k, S); zeros for what has run.
-
-        Its distribution is cut into S parts of equal chance, the most telling first, and each draw
-        is the mean of one: the mean of all is zero. A model's largest sample takes the first part.
-
-        Parameters
-        ----------
-        qualities : float64 array of shape (k,)
-            Beliefs before.
-        ran : bool array of shape (k,)
-        samples : float64 array of shape (k, S)
-        """
-        (group,) = self.group
-        n_samples = samples.shape[1]
-        shares = np.arange(1, n_samples + 1) / n_samples
-        changes = np.zeros(samples.shape)
-        for i in np.flatnonzero(~ran):
-            belief = qualities[i]
-            gain = np.append(0.0, belief * self.right[group, i])
-            chance = gain + np.append(0.0, (1.0 - belief) * self.wrong[group, i])
-            # The first node that reaches each share, or the last one.
-            node = 1 + np.searchsorted(np.maximum.accumulate(chance[1:-1]), shares)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                slope = np.diff(gain)[node - 1] / np.diff(chance)[node - 1]
-            within = gain[node - 1] + (shares - chance[node - 1]) * slope
-            gained = np.where(chance[node] >= shares, within, gain[node])
-            after = n_samples * np.diff(gained, prepend=0.0)
-            falling = np.argsort(-samples[i], kind="stable")
-            changes[i, falling] = self.scale * (after - belief)
-        return changes
 
     def _nodes(self, qualities: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Yield the chances of each node or one before: with a right answer, and at all."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace._backends._numba_compile import compiled, compiled_once
+from headrace._backends._numba_reveals import draw_changes
 from headrace._backends._numba_samples import (
     LANES,
     add_scaled,
@@ -36,6 +37,13 @@ class Batch(NamedTuple):
     """Shape (0, k) where nothing has run."""
     samples: Floats
     """Standardised draws; a covariance that serves all queries has been folded in."""
+    right: Floats
+    """Of reveals, as are the next four; shape (0, k, 1) without."""
+    wrong: Floats
+    group: Integers
+    scale: float
+    falling: Integers
+    """Places of each model's draws, from the largest to the smallest."""
     largest: float
     """Largest magnitude among the draws that will be used."""
     max_models: int
@@ -77,7 +85,8 @@ class Query(NamedTuple):
     samples: Floats
     """Standardised draws of each model, shape (k, S)."""
     own_samples: Floats
-    """Used instead, with a sigma of one, under a covariance of the query's own; else (0, S)."""
+    """Used instead, with a sigma of one, under a covariance of the query's own and where beliefs
+    change by reveals; else (0, S)."""
     n_samples: int
     length: int
     """Padded number of samples."""
@@ -112,7 +121,7 @@ class Buffers(NamedTuple):
 def make_buffers(batch: Batch) -> Buffers:
     """Make room for one query at a time."""
     k, n_samples = batch.samples.shape
-    n_own = k if len(batch.factor) > 0 else 0
+    n_own = k if len(batch.factor) > 0 or len(batch.right) > 0 else 0
     return Buffers(np.empty(k, np.int64), np.empty(k, np.int64), np.empty((n_own, n_samples)))
 
 
@@ -136,21 +145,29 @@ def load(batch: Batch, row: int, buffers: Buffers) -> Query:
     sigmas = batch.sigmas[row % len(batch.sigmas)]
     n_samples = batch.samples.shape[1]
     largest_sample = batch.largest
-    if len(batch.factor) > 0:
+    own = len(buffers.own_samples) > 0
+    if own:
         largest_sample = 0.0
         for i in range(len(qualities)):
             if batch.stop[0]:
                 break
-            correlate(batch.factor[row, i], batch.samples, i, buffers.own_samples[i])
+            draws = buffers.own_samples[i]
+            if len(batch.factor) > 0:
+                correlate(batch.factor[row, i], batch.samples, i, draws)
+            elif len(batch.ran) > 0 and batch.ran[row, i]:
+                fill(draws, 0.0)
+            else:
+                right, wrong = batch.right[batch.group[row], i], batch.wrong[batch.group[row], i]
+                draw_changes(qualities[i], right, wrong, batch.scale, batch.falling[i], draws)
             for s in range(n_samples):
-                largest_sample = max(largest_sample, abs(buffers.own_samples[i, s]))
+                largest_sample = max(largest_sample, abs(draws[s]))
 
     # Means add in eight lanes; what a bound adds to them is no larger than the spread of the draws
     # and the prices. Twice the first-order bound of either.
     lowest = np.inf
     highest = -np.inf
     for i in range(len(qualities)):
-        reach = (1.0 if len(batch.factor) > 0 else sigmas[i]) * largest_sample
+        reach = (1.0 if own else sigmas[i]) * largest_sample
         lowest = min(lowest, qualities[i] - reach)
         highest = max(highest, qualities[i] + reach)
     largest = max(abs(lowest), abs(highest))

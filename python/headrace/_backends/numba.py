@@ -13,7 +13,6 @@ import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from headrace._backends import _index_of_reveals, _levels
 from headrace._problem import MAX_ENUMERATED, Problem
+from headrace._reveals import Reveals
 from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
 
@@ -56,10 +56,8 @@ def select(problem: Problem, n_threads: int) -> Selection:
     selection = Selection.empty(problem.n_queries, problem.n_models)
     if problem.n_queries == 0:
         return selection
-    if problem.reveals is not None:
-        if problem.strategy == "index":
-            return _index_of_reveals.select(problem)
-        return one_by_one(problem)
+    if problem.reveals is not None and problem.strategy == "index":
+        return _index_of_reveals.select(problem)
     plan = problem.search if problem.strategy == "cascade_routing" else problem.strategy
     if plan == "exhaustive":
         refuse_too_many(problem)
@@ -71,32 +69,6 @@ def select(problem: Problem, n_threads: int) -> Selection:
         kernel(batch, answer, begin, end)
 
     run(problem, decide, batch, n_threads)
-    return selection
-
-
-def one_by_one(problem: Problem) -> Selection:
-    """Decide queries whose beliefs change by reveals, each by draws of its own."""
-    assert problem.reveals is not None
-    assert problem.samples is not None
-    n, k = problem.qualities.shape
-    ran = np.zeros((n, k), np.bool_) if problem.ran is None else problem.ran
-    selection = Selection.empty(n, k)
-    for row in range(n):
-        here = slice(row, row + 1)
-        reveals = problem.reveals.rows(np.arange(row, row + 1))
-        one = replace(
-            problem,
-            qualities=problem.qualities[here],
-            costs=problem.costs[here] if len(problem.costs) > 1 else problem.costs,
-            lambda_=problem.lambda_[here] if len(problem.lambda_) > 1 else problem.lambda_,
-            ran=ran[here],
-            samples=reveals.changes(problem.qualities[row], ran[row], problem.samples),
-            sigmas=np.ones((1, k)),
-            reveals=None,
-        )
-        decided = select(one, 1)
-        for field in fields(Selection):
-            getattr(selection, field.name)[here] = getattr(decided, field.name)
     return selection
 
 
@@ -112,6 +84,11 @@ def batch_of(problem: Problem) -> Batch:
     k = problem.n_models
     samples = problem.samples
     factor = None if samples is None else problem.factor
+    reveals = problem.reveals
+    if reveals is None or samples is None:
+        nothing = np.zeros((0, k, 1))
+        reveals = Reveals(nothing, nothing, np.zeros(0, np.int64))
+    order = np.zeros((k, 0)) if samples is None or not len(reveals.group) else -samples
     batch = Batch(
         qualities=as_input(problem.qualities),
         costs=as_input(problem.costs),
@@ -120,6 +97,11 @@ def batch_of(problem: Problem) -> Batch:
         factor=as_input(np.zeros((0, k, k)) if factor is None else factor),
         ran=as_input(np.zeros((0, k), np.bool_) if problem.ran is None else problem.ran),
         samples=as_input(np.zeros((k, 1)) if samples is None else samples),
+        right=as_input(reveals.right),
+        wrong=as_input(reveals.wrong),
+        group=as_input(reveals.group),
+        scale=float(reveals.scale),
+        falling=as_input(np.argsort(order, axis=1, kind="stable")),
         largest=0.0 if samples is None else largest(samples),
         max_models=problem.max_models,
         fixed_order=problem.fixed_order,
