@@ -26,15 +26,14 @@ public:
             ++node_;
             reach();
         }
-        if (chance_ < share) return gain_;
-        const double slope = (gain_ - gain_before_) / (chance_ - chance_before_);
-        return gain_before_ + (share - chance_before_) * slope;
+        return chance_ < share ? gain_ : gain_before_ + (share - chance_before_) * slope_;
     }
 
 private:
     void reach() {
         gain_ = belief_ * right_[node_];
         chance_ = gain_ + (1.0 - belief_) * wrong_[node_];
+        slope_ = (gain_ - gain_before_) / (chance_ - chance_before_);
     }
 
     const double* right_;
@@ -46,6 +45,7 @@ private:
     double gain_ = 0.0;
     double chance_before_ = 0.0;
     double gain_before_ = 0.0;
+    double slope_ = 0.0;
 };
 
 }  // namespace

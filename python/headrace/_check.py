@@ -250,9 +250,26 @@ def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: i
                 f"samples must have shape (k, S) = ({k}, 1 to {MAX_SAMPLES}), got {array.shape}"
             )
         return check_floats("samples", array, {"(k, S)": array.shape})
+    check_sample_count(count)
+    return standard_normal_samples(k, count, seed)
+
+
+def check_sample_count(n_samples: object) -> None:
+    """Refuse a number of draws that there are no well-spread ones of."""
+    count = check_integer("n_samples", n_samples, 1)
     if count & (count - 1) or count > MAX_SAMPLES:
         raise ValueError(f"n_samples must be a power of two up to {MAX_SAMPLES}, got {count}")
-    return standard_normal_samples(k, count, seed)
+
+
+def check_depth(max_depth: object, strategy: str) -> int:
+    """Return the most models of a query, if the strategy may be held to it."""
+    depth = check_integer("max_depth", max_depth, 1)
+    if strategy in STRATEGIES and STRATEGIES[strategy].adaptive:
+        raise ValueError(
+            f"strategy={strategy!r} explores cheap models first and must not be combined "
+            f"with max_depth, got {depth}"
+        )
+    return depth
 
 
 def check_number(what: str, given: object) -> float:
@@ -348,12 +365,7 @@ def check_problem(
         unchecked.append((refuse_all_run, "ran", has_run))
 
     if max_depth is not None:
-        max_depth = check_integer("max_depth", max_depth, 1)
-        if rules.adaptive:
-            raise ValueError(
-                f"strategy={strategy!r} explores cheap models first and must not be combined "
-                f"with max_depth, got {max_depth}"
-            )
+        max_depth = check_depth(max_depth, strategy)
     fixed_order = check_flag("fixed_order", fixed_order)
     if rules.adaptive and fixed_order:
         raise ValueError(f"strategy={strategy!r} finds its own order: leave out fixed_order")

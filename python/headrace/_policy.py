@@ -10,11 +10,12 @@ import numpy as np
 
 from headrace._backends import pick
 from headrace._check import (
+    check_depth,
     check_factor,
     check_integer,
     check_name,
     check_number,
-    check_problem,
+    check_sample_count,
     check_samples,
     check_threads,
 )
@@ -60,30 +61,11 @@ class Policy:
         check_name("search", self.search, SEARCHES)
         check_number("lookahead", self.lookahead)
         check_threads(self.n_threads)
-        if self.by_threshold:
-            if self.max_depth is not None:
-                check_integer("max_depth", self.max_depth, 1)
-            return
-        zero = np.zeros((1, 1))
-        check_problem(
-            [],
-            zero,
-            zero,
-            0.0,
-            sigmas=None,
-            covariance=None,
-            ran=None,
-            ties="cheapest",
-            strategy=self.strategy,
-            search=self.search,
-            max_depth=self.max_depth,
-            fixed_order=False,
-            n_samples=self.n_samples,
-            seed=self.seed,
-            samples=None,
-            node_limit=None,
-            time_limit=None,
-        )
+        if self.max_depth is not None:
+            check_depth(self.max_depth, self.strategy)
+        if not self.by_threshold:
+            check_sample_count(self.n_samples)
+            check_integer("seed", self.seed, 0)
 
     @property
     def by_threshold(self) -> bool:
