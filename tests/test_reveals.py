@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from headrace._backends import pick
 from headrace._problem import Problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routers import changes_of, nodes_of
+from routers import Telling, changes_of, make_log, nodes_of
 
 BACKENDS = [name for name, reason in hr.backends().items() if reason is None]
 
@@ -195,7 +196,7 @@ def test_the_compiled_backend_trusts_no_group() -> None:
     with pytest.raises(ValueError, match="reveals need samples"):
         pick("cpp").select(replace(given_, strategy="cascade_routing"), 1)
     wrong = replace(given_.reveals, right=given_.reveals.right * np.nan)
-    with pytest.raises(ValueError, match="chances of reveals must be in 0 to 1"):
+    with pytest.raises(ValueError, match="chances of reveals must rise from node"):
         pick("cpp").select(replace(given_, reveals=wrong), 1)
 
 
@@ -206,3 +207,17 @@ def test_nothing_revealed_is_worth_no_price() -> None:
     np.testing.assert_allclose(same.excess(beliefs, np.array([[0.5], [0.5]])), [[0.0], [0.3]])
     tiny = same.scaled(1e-300)
     np.testing.assert_allclose(tiny.reservation_values(beliefs, price), beliefs - price)
+
+
+@pytest.mark.parametrize("strategy", ["cascade_routing", "index"])
+def test_nodes_that_depend_on_what_has_run_are_refused(strategy: str) -> None:
+    class Shifting(Telling):
+        def estimate(self, queries: hr.Queries, ran: Sequence[int]) -> hr.Estimates:
+            given_ = super().estimate(queries, ran)
+            assert given_.reveals is not None
+            other = given_.reveals.scaled(0.5 if len(ran) else 1.0)
+            return replace(given_, reveals=other)
+
+    router = hr.Router(Shifting(), strategy=strategy, lookahead=1.0)
+    with pytest.raises(ValueError, match="the same nodes and scale in all estimates"):
+        router.fit(make_log(60, 3, 0), budget=2.0)

@@ -689,14 +689,13 @@ def test_import_is_light() -> None:
 class Wrong(Blend):
     """Gives estimates of a wrong shape, or with NaN."""
 
-    def __init__(self, name: str, value: Any) -> None:
+    def __init__(self, name: str, value: Any, **others: Any) -> None:
         super().__init__()
-        self.name = name
-        self.value = value
+        self.wrong = {name: value, **others}
 
     def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
         right = vars(super().estimate(queries, ran))
-        return hr.Estimates(**{**right, self.name: self.value})
+        return hr.Estimates(**{**right, **self.wrong})
 
 
 def with_nan(log: hr.QueryLog) -> hr.QueryLog:
@@ -707,6 +706,30 @@ def with_nan(log: hr.QueryLog) -> hr.QueryLog:
 
 LOG = make_log(20, 3, 16)
 BAD: Any = "1"
+SURE, ALL = np.ones((1, 3, 1)), np.zeros(20, np.int64)
+BAD_REVEALS: list[tuple[str, Any, dict[str, Any], type[Exception], str]] = [
+    ("no reveals", (SURE, SURE), {}, TypeError, "reveals must be headrace.Reveals, got"),
+    ("reveals alone", hr.Reveals(SURE, SURE, ALL), {"sigmas": None}, ValueError, "need the spread"),
+    ("chances of text", hr.Reveals(SURE.astype(str), SURE, ALL), {}, TypeError, "chances of rev"),
+    ("chances end early", hr.Reveals(SURE / 2, SURE, ALL), {}, ValueError, "rise from .* up to 1"),
+    (
+        "chances fall",
+        hr.Reveals(np.tile([0.9, 0.8, 1.0], (1, 3, 1)), np.ones((1, 3, 3)), ALL),
+        {},
+        ValueError,
+        "rise from node to node",
+    ),
+    ("groups of other rows", hr.Reveals(SURE, SURE, ALL[:2]), {}, ValueError, "groups of reveals"),
+    ("a group too many", hr.Reveals(SURE, SURE, ALL + 1), {}, ValueError, "group of row 0 is not"),
+    (
+        "a negative scale",
+        hr.Reveals(SURE, SURE, ALL, -1.0),
+        {},
+        ValueError,
+        "scale of reveals must",
+    ),
+    ("no probabilities", hr.Reveals(SURE, SURE, ALL), {}, ValueError, "must be in 0 to 1 where"),
+]
 FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
     ("no target", lambda: router(Blend()).fit(LOG), ValueError, "just one of budget.*got none"),
     (
@@ -844,13 +867,16 @@ FAULTS: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
         ValueError,
         r"estimator's costs must have shape \(n, k\) = \(20, 3\), got \(3,\)",
     ),
-    (
-        "no probabilities",
-        lambda: router(
-            Wrong("reveals", hr.Reveals(*np.ones((2, 1, 3, 1)), np.zeros(20, np.int64)))
-        ).fit(LOG, budget=1.0),
-        ValueError,
-        "estimator's qualities must be in 0 to 1 where there are reveals, got ",
+    *(
+        (
+            name,
+            lambda given=given, lacks=lacks: router(Wrong("reveals", given, **lacks)).fit(
+                LOG, budget=1.0
+            ),
+            kind,
+            words,
+        )
+        for name, given, lacks, kind, words in BAD_REVEALS
     ),
     (
         "sigmas and covariance",

@@ -9,6 +9,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from headrace._samples import standard_normal_samples
 from headrace._tensor_file import read_tensor_file, write_tensor_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routers import Blend, Floats, Joint, Telling, make_log
+from routers import Blend, Floats, Joint, Telling, changes_of, make_log
 from test_estimators import simulated
 
 STRATEGIES = ("cascade_routing", "cascade", "routing", "index", "threshold_cascade")
@@ -527,8 +528,13 @@ def test_seconds_are_learned_by_group(tmp_path: Path) -> None:
 # Words
 
 
-@pytest.mark.parametrize("kind", ["certain", "blend", "joint"])
-@pytest.mark.parametrize("strategy", ["cascade_routing", "cascade", "index"])
+@pytest.mark.parametrize(
+    ("kind", "strategy"),
+    [
+        *product(["certain", "blend", "joint"], ["cascade_routing", "cascade", "index"]),
+        *product(["telling"], ["cascade_routing", "cascade"]),
+    ],
+)
 def test_the_alternative_is_the_best_on_the_other_side(kind: str, strategy: str) -> None:
     router, log = fitted(kind, strategy, 0, max_depth=None if strategy == "index" else 3)
     order = [int(i) for i in router.order_]
@@ -541,7 +547,7 @@ def test_the_alternative_is_the_best_on_the_other_side(kind: str, strategy: str)
             estimates = router.estimator_.estimate(log.queries.rows([row]), sorted(ran))
             qualities = estimates.qualities[0, order].tolist()
             costs = estimates.costs[0, order].tolist()
-            deviations = (0.7 * estimates.deviations()[order]).tolist()
+            deviations = (0.7 * estimates.deviations()[..., order]).ravel().tolist()
             factor = None
             if estimates.covariance is not None:
                 factor = 0.7 * oracle.cholesky(estimates.covariance[np.ix_(order, order)])
@@ -558,9 +564,18 @@ def test_the_alternative_is_the_best_on_the_other_side(kind: str, strategy: str)
                 )
                 expected = max(reservations, default=None)
             else:
-                outcomes = oracle.sample_outcomes(
-                    qualities, deviations, factor, standard_normal_samples(4, N_SAMPLES, 0)
-                )
+                drawn = standard_normal_samples(4, N_SAMPLES, 0)
+                if estimates.reveals is not None:
+                    deviations = [1.0] * 4
+                    drawn = np.array(
+                        [
+                            changes_of(estimates.reveals.scaled(0.7), 0, i, q, z)
+                            if i not in ran
+                            else np.zeros(N_SAMPLES)
+                            for i, q, z in zip(order, qualities, drawn, strict=True)
+                        ]
+                    )
+                outcomes = oracle.sample_outcomes(qualities, deviations, factor, drawn)
                 values = [
                     oracle.expected_maximum(outcomes, members)
                     - told.lambda_ * oracle.total_cost(costs, set(members) - set(has_run))

@@ -171,9 +171,9 @@ Policy take_policy(SavedState& saved, const Estimator& estimator) {
     }
     if (const RevealTables* reveals = estimator.reveals()) {
         for (const auto* chances : {&reveals->right, &reveals->wrong}) {
-            require_state(std::all_of(chances->begin(), chances->end(),
-                                      [](double x) { return x >= 0.0 && x <= 1.0 + 1e-9; }),
-                          "the chances of reveals must be in 0 to 1");
+            require_state(
+                are_chances(chances->data(), chances->size() / reveals->n_nodes, reveals->n_nodes),
+                "the chances of reveals must rise from node to node, up to 1");
         }
     }
     policy.ahead = ahead_of(policy, estimator);

@@ -72,7 +72,7 @@ private:
     double largest_ = 0.0;
     double allowance_ = 0.0;
     double cost_rounding_ = 0.0;
-    std::vector<double> own_rows_;  // of a covariance of the query's own
+    std::vector<double> own_rows_;  // of a covariance of the query's own, or of reveals
     Doubles draws_;                 // (k, length)
     mutable Doubles scratch_;       // draws of one model
 };

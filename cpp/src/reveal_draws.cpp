@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <stdexcept>
-#include <string>
 
 namespace headrace {
 
@@ -50,14 +48,18 @@ private:
 
 }  // namespace
 
-std::size_t first_node(const Problem& problem, std::size_t row, std::size_t model) {
-    const Reveals& reveals = problem.reveals;
-    const std::int64_t group = *reveals.group[row];
-    if (group < 0 || static_cast<std::size_t>(group) >= reveals.n_groups) {
-        throw std::invalid_argument("the group of row " + std::to_string(row) +
-                                    " is not one of the reveals");
+bool are_chances(const double* chances, std::size_t n_rows, std::size_t n_nodes) {
+    for (std::size_t row = 0; row < n_rows; ++row) {
+        double last = 0.0;
+        for (std::size_t t = 0; t < n_nodes; ++t) {
+            const double chance = chances[row * n_nodes + t];
+            if (!(chance >= last - kChanceRounding && chance <= 1.0 + kChanceRounding))
+                return false;
+            last = chance;
+        }
+        if (last < 1.0 - kChanceRounding) return false;
     }
-    return (static_cast<std::size_t>(group) * problem.n_models + model) * reveals.n_nodes;
+    return true;
 }
 
 std::vector<std::uint32_t> falling_order(const double* samples, std::size_t k,

@@ -12,9 +12,16 @@
 
 namespace headrace {
 
-// The first node of a model for a query, in the arrays of the reveals. Throws std::invalid_argument
-// if the group of the query is not one of theirs.
-std::size_t first_node(const Problem& problem, std::size_t row, std::size_t model);
+inline constexpr double kChanceRounding = 1e-9;  // of chances, which are sums, around 0 to 1
+
+// The first node of a model for a query, in the arrays of the reveals.
+inline std::size_t first_node(const Problem& problem, std::size_t row, std::size_t model) {
+    const auto group = static_cast<std::size_t>(*problem.reveals.group[row]);
+    return (group * problem.n_models + model) * problem.reveals.n_nodes;
+}
+
+// Whether so many rows of chances are in 0 to 1 and rise from node to node, up to 1.
+bool are_chances(const double* chances, std::size_t n_rows, std::size_t n_nodes);
 
 // For each of k models, its draws from the largest to the smallest; equal ones as they come.
 std::vector<std::uint32_t> falling_order(const double* samples, std::size_t k,

@@ -112,6 +112,8 @@ public:
         const std::size_t k = rollout_.n_models;
         require(forecast.qualities && forecast.costs, "a forecast needs qualities and costs");
         require(!(forecast.sigmas && forecast.factor), "sigmas and factor exclude each other");
+        require(!forecast.reveals || !(forecast.sigmas || forecast.factor),
+                "reveals exclude sigmas and factor");
         const Group* before = groups.empty() ? nullptr : &groups.front();
         require(before == nullptr || (sigmas_.empty() == !forecast.sigmas &&
                                       before->factor.empty() == !forecast.factor &&

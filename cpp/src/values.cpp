@@ -8,13 +8,13 @@
 #include "kernels.hpp"
 #include "number_text.hpp"
 #include "require.hpp"
+#include "reveal_draws.hpp"
 
 namespace headrace {
 
 namespace {
 
 constexpr std::size_t kRowsBetweenLooks = 256;
-constexpr double kChanceRounding = 1e-9;  // of sums that are 1
 
 enum class Sign : bool { kAny, kNotNegative };
 
@@ -66,11 +66,10 @@ void check_reveals(const Problem& p) {
     require(reveals.scale >= 0.0 && reveals.scale <= kLargestMagnitude,
             "the scale of reveals must be finite and not negative");
     const std::size_t each = product(p.n_models, reveals.n_nodes);
-    const std::size_t size = product(reveals.n_groups, each);
+    product(reveals.n_groups, each);
     for (const double* chances : {reveals.right, reveals.wrong}) {
-        if (!kernels::within(chances, size, 0.0, 1.0 + kChanceRounding)) {
-            throw std::invalid_argument("the chances of reveals must be in 0 to 1");
-        }
+        require(are_chances(chances, reveals.n_groups * p.n_models, reveals.n_nodes),
+                "the chances of reveals must rise from node to node, up to 1");
     }
 }
 
@@ -84,6 +83,12 @@ void check_shared_values(const Problem& problem) {
 
 void check_row_values(const Problem& problem, std::size_t row) {
     check_arrays(problem, false, row);
+    if (!problem.reveals) return;
+    const std::int64_t group = *problem.reveals.group[row];
+    if (group < 0 || static_cast<std::size_t>(group) >= problem.reveals.n_groups) {
+        throw std::invalid_argument("the group of row " + std::to_string(row) +
+                                    " is not one of the reveals");
+    }
 }
 
 void check_all_values(const Problem& problem, Control& control) {

@@ -215,14 +215,11 @@ def _other_tradeoff(problem: Problem, stops: bool) -> float | None:
     its cost, and gains only shrink as a set grows.
     """
     assert problem.ran is not None
-    ran, draws = problem.ran[0], problem.qualities[0][:, None]
+    ran = problem.ran[0]
     room = problem.max_models - int(ran.sum())
     if not ran.any() or (stops and room <= 0):
         return None
-    if problem.samples is not None and problem.factor is not None:
-        draws = draws + problem.factor[0] @ problem.samples
-    elif problem.samples is not None and problem.sigmas is not None:
-        draws = draws + problem.sigmas[0][:, None] * problem.samples
+    draws = reference.query_of(problem, 0).draws
     seen = draws[ran].max(axis=0)
     if not stops:
         return float(seen.mean())

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from headrace._check import (
+    as_array,
     check_factor,
     check_floats,
     check_not_negative,
+    check_number,
     first_where,
     shaped_floats,
     value_error,
@@ -48,6 +50,7 @@ class Forecasts:
         self.order: Integers = np.asarray(order, dtype=np.int64)
         self._known: dict[tuple[int, ...], tuple[Integers, Estimates]] = {}
         self._factors: dict[tuple[int, ...], Floats] = {}
+        self._reveals: Reveals | None = None
         self.rollouts: dict[Any, Any] = {}
         """What whoever rolls out wants to find again; it goes with these estimates."""
 
@@ -89,8 +92,21 @@ class Forecasts:
         queries = self.queries
         if len(rows) < len(queries):
             queries = queries.rows(rows)
-        given = self.estimator.estimate(queries, models)
-        return checked(given, len(rows), self.n_models, models).in_order(self.order)
+        given = checked(self.estimator.estimate(queries, models), len(rows), self.n_models, models)
+        self._refuse_other_nodes(given.reveals)
+        return given.in_order(self.order)
+
+    def _refuse_other_nodes(self, reveals: Reveals | None) -> None:
+        """Refuse nodes that depend on the query or on what has run: rollouts share them."""
+        if not self._known:
+            self._reveals = reveals
+        first = self._reveals
+        if first is None and reveals is None:
+            return
+        if first is None or reveals is None or not first.like(reveals):
+            raise ValueError(
+                f"{OF}reveals must have the same nodes and scale in all estimates, or be in none"
+            )
 
 
 def checked(given: Estimates, n: int, k: int, ran: Sequence[int]) -> Estimates:
@@ -110,13 +126,49 @@ def checked(given: Estimates, n: int, k: int, ran: Sequence[int]) -> Estimates:
             raise ValueError(f"{OF}sigmas must be 0 for models that have run, {list(ran)}")
     if covariance is not None:
         covariance = shaped_floats(f"{OF}covariance", covariance, {"(k, k)": (k, k)})
-    if given.reveals is not None:
-        given.reveals.refuse_faults(n, k)
+    reveals = given.reveals
+    if reveals is not None:
+        if not isinstance(reveals, Reveals):
+            raise TypeError(f"{OF}reveals must be headrace.Reveals, got {reveals!r}")
+        if sigmas is None and covariance is None:
+            raise ValueError(f"{OF}reveals need the spread of the changes beside them: sigmas")
+        reveals = _checked_reveals(reveals, n, k)
         where = first_where(qualities, lambda q: ~((q >= -ROUNDING) & (q <= 1.0 + ROUNDING)))
         if where is not None:
             rule = "must be in 0 to 1 where there are reveals"
             raise value_error(f"{OF}qualities", rule, qualities, where)
-    return Estimates(qualities, costs, sigmas, covariance, given.reveals)
+    return Estimates(qualities, costs, sigmas, covariance, reveals)
+
+
+def _checked_reveals(given: Reveals, n: int, k: int) -> Reveals:
+    """Return the reveals of ``n`` queries and ``k`` models, after a look at them."""
+    what = "the chances of reveals"
+    right, wrong = (
+        check_floats(what, each, {"(g, k, T)": np.shape(each)})
+        for each in (given.right, given.wrong)
+    )
+    if right.ndim != 3 or right.shape != wrong.shape or right.shape[1] != k or not right.size:
+        raise ValueError(
+            f"{what} must have shape (g, k, T) with k = {k}, got {right.shape} and {wrong.shape}"
+        )
+    for each in (right, wrong):
+        steps = np.diff(each, axis=2, prepend=0.0)
+        if (steps < -ROUNDING).any() or (np.abs(each[:, :, -1] - 1.0) > ROUNDING).any():
+            raise ValueError(f"{what} must rise from node to node, up to 1")
+    group: NDArray[Any] = as_array("the groups of reveals", given.group)
+    if group.shape != (n,) or group.dtype.kind not in "iu":
+        raise ValueError(
+            f"the groups of reveals must be integers of shape ({n},), got {group.dtype} of shape "
+            f"{group.shape}"
+        )
+    outside = np.flatnonzero((group < 0) | (group >= len(right)))
+    if len(outside):
+        row = int(outside[0])
+        raise ValueError(
+            f"the group of row {row} is not one of the reveals: {int(group[row])} of {len(right)}"
+        )
+    scale = check_number("the scale of reveals", given.scale)
+    return Reveals(right, wrong, group.astype(np.int64), scale)
 
 
 def _appended(first: Estimates, second: Estimates) -> Estimates:

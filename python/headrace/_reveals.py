@@ -31,7 +31,7 @@ class Reveals:
     ----------
     right, wrong : float64 array of shape (g, k, T)
         Chance that one of the nodes up to t shows if the answer is right, and if it is wrong; for
-        each of ``g`` groups of queries. The last are 1.
+        each of ``g`` groups of queries. The last are 1. The same in all the estimates of a fit.
     group : int64 array of shape (n,)
         The group of each query.
     scale : float
@@ -43,28 +43,12 @@ class Reveals:
     group: Integers
     scale: float = 1.0
 
-    def refuse_faults(self, n: int, k: int) -> None:
-        """Raise ValueError if these are not reveals of ``n`` queries and ``k`` models."""
-        right, wrong, group = np.asarray(self.right), np.asarray(self.wrong), np.asarray(self.group)
-        if right.ndim != 3 or right.shape != wrong.shape or right.shape[1] != k or not right.size:
-            raise ValueError(
-                f"the chances of reveals must have shape (g, k, T) with k = {k}, got "
-                f"{right.shape} and {wrong.shape}"
-            )
-        if not all(((each >= 0.0) & (each <= 1.0 + ROUNDING)).all() for each in (right, wrong)):
-            raise ValueError("the chances of reveals must be in 0 to 1")
-        if group.shape != (n,) or group.dtype.kind not in "iu":
-            raise ValueError(
-                f"the groups of reveals must be integers of shape ({n},), got {group.dtype} of "
-                f"shape {group.shape}"
-            )
-        outside = np.flatnonzero((group < 0) | (group >= len(right)))
-        if len(outside):
-            row = int(outside[0])
-            raise ValueError(
-                f"the group of row {row} is not one of the reveals: {int(group[row])} of "
-                f"{len(right)}"
-            )
+    def like(self, other: Reveals) -> bool:
+        """Say whether the nodes and the scale are the same."""
+        return self.scale == other.scale and all(
+            one is two or np.array_equal(one, two)
+            for one, two in ((self.right, other.right), (self.wrong, other.wrong))
+        )
 
     def rows(self, chosen: NDArray[np.generic]) -> Reveals:
         """Return those of the queries at these positions, or where a mask is true."""

@@ -40,7 +40,8 @@ inline constexpr double kLargestMagnitude = 1e100;
 // How the probability that an answer is right changes when its model runs. The run shows one of T
 // nodes, the most telling first. Of an answer that is right with probability q, the nodes up to t
 // show with probability q right_t + (1 - q) wrong_t, and it is then right, and they show, with
-// probability q right_t: what is expected of the probability after the run is q.
+// probability q right_t: what is expected of the probability after the run is q. Qualities are
+// probabilities then, and the chances rise from node to node, up to 1.
 struct Reveals {
     std::size_t n_nodes = 0;  // T; 0: none of this
     std::size_t n_groups = 0;

@@ -48,7 +48,7 @@ struct RolloutProblem {
 
     const double* prices =
         nullptr;  // (L, T) lambda at each step; thresholds of a threshold cascade
-    const double* samples = nullptr;  // (k, S), for forecasts with sigmas or a factor; optional
+    const double* samples = nullptr;  // (k, S), for forecasts with sigmas, a factor or reveals
 
     // A strategy of a problem; or "threshold_cascade", the classical baseline: run the models in
     // the order of their indices while the estimate of the last answer is below a threshold, and

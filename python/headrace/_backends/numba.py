@@ -88,7 +88,9 @@ def batch_of(problem: Problem) -> Batch:
     if reveals is None or samples is None:
         nothing = np.zeros((0, k, 1))
         reveals = Reveals(nothing, nothing, np.zeros(0, np.int64))
-    order = np.zeros((k, 0)) if samples is None or not len(reveals.group) else -samples
+        order = np.zeros((k, 0))
+    else:
+        order = -samples
     batch = Batch(
         qualities=as_input(problem.qualities),
         costs=as_input(problem.costs),

@@ -149,7 +149,12 @@ class RevealNodes:
 
     def of_queries(self, codes: Integers) -> Reveals:
         """Return what may be revealed of queries of these groups."""
-        return Reveals(self.right.cumsum(axis=2), self.wrong.cumsum(axis=2), codes)
+        return Reveals(*self.summed, codes)
+
+    @cached_property
+    def summed(self) -> tuple[Floats, Floats]:
+        """Return the chances of the nodes up to each."""
+        return self.right.cumsum(axis=2), self.wrong.cumsum(axis=2)
 
 
 def _level(ratios: Floats, odds: Floats) -> float:

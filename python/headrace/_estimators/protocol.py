@@ -34,7 +34,8 @@ class Estimates:
         columns for models that have run.
     reveals : Reveals, or None
         Of qualities that are probabilities: the distribution of those changes, beside their
-        spread. Decisions look ahead by it where it is given, but for those that take a covariance.
+        spread; with the same nodes in all the estimates of a fit. Decisions look ahead by it where
+        it is given, but for those that take a covariance.
     """
 
     qualities: Floats
