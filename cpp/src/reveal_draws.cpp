@@ -7,43 +7,31 @@ namespace headrace {
 
 namespace {
 
-// The chance of nodes, and what a right answer adds to it, summed up along the nodes.
-class Parts {
+// The end of each of S parts of equal chance, as a share of all cases.
+class Shares {
 public:
-    Parts(const double* right, const double* wrong, std::size_t n_nodes, double belief)
-        : right_(right), wrong_(wrong), n_nodes_(n_nodes), belief_(belief) {
-        reach();
+    explicit Shares(std::size_t count)
+        : count_(count), whole_(static_cast<double>(count)), part_(1.0 / whole_) {}
+
+    double operator[](std::size_t which) const {
+        const auto number = static_cast<double>(which + 1);
+        return is_power_of_two_ ? number * part_ : number / whole_;  // which are the same, if so
     }
 
-    // Expected of the belief after the run, times the chance, in the most telling share of cases.
-    // Shares do not fall from call to call.
-    double gained(double share) {
-        while (chance_ < share && node_ + 1 < n_nodes_) {
-            chance_before_ = chance_;
-            gain_before_ = gain_;
-            ++node_;
-            reach();
-        }
-        return chance_ < share ? gain_ : gain_before_ + (share - chance_before_) * slope_;
+    // How many of them do not exceed a chance.
+    std::size_t up_to(double chance) const {
+        std::size_t n = 0;
+        if (chance > 0.0) n = static_cast<std::size_t>(std::min(chance * whole_, whole_));
+        while (n < count_ && (*this)[n] <= chance) ++n;
+        while (n > 0 && (*this)[n - 1] > chance) --n;
+        return n;
     }
 
 private:
-    void reach() {
-        gain_ = belief_ * right_[node_];
-        chance_ = gain_ + (1.0 - belief_) * wrong_[node_];
-        slope_ = (gain_ - gain_before_) / (chance_ - chance_before_);
-    }
-
-    const double* right_;
-    const double* wrong_;
-    std::size_t n_nodes_;
-    double belief_;
-    std::size_t node_ = 0;
-    double chance_ = 0.0;
-    double gain_ = 0.0;
-    double chance_before_ = 0.0;
-    double gain_before_ = 0.0;
-    double slope_ = 0.0;
+    std::size_t count_;
+    double whole_;
+    double part_;
+    bool is_power_of_two_ = (count_ & (count_ - 1)) == 0;
 };
 
 }  // namespace
@@ -81,6 +69,7 @@ void draw_changes(const Problem& problem, std::size_t row, const std::uint32_t* 
     const Reveals& reveals = problem.reveals;
     const std::size_t n_samples = problem.n_samples;
     const auto count = static_cast<double>(n_samples);
+    const Shares shares(n_samples);
     const bool* ran = problem.ran ? problem.ran[row] : nullptr;
     for (std::size_t i = 0; i < problem.n_models; ++i) {
         double* own = changes + i * n_samples;
@@ -88,16 +77,31 @@ void draw_changes(const Problem& problem, std::size_t row, const std::uint32_t* 
             std::fill_n(own, n_samples, 0.0);
             continue;
         }
-        const std::size_t first = first_node(problem, row, i);
+        const double* right = reveals.right + first_node(problem, row, i);
+        const double* wrong = reveals.wrong + first_node(problem, row, i);
         const double belief = problem.qualities[row][i];
-        Parts parts(reveals.right + first, reveals.wrong + first, reveals.n_nodes, belief);
-        double before = 0.0;
-        for (std::size_t s = 0; s < n_samples; ++s) {
-            const double gained = parts.gained(static_cast<double>(s + 1) / count);
-            const double after = count * (gained - before);
+
+        // The belief after the run times its chance, summed over the most telling share of cases,
+        // is a line along each node.
+        double gained_before = 0.0;
+        std::size_t s = 0;
+        const auto draw = [&](double gained) {
+            const double after = count * (gained - gained_before);
             own[falling[i * n_samples + s]] = reveals.scale * (after - belief);
-            before = gained;
+            gained_before = gained;
+        };
+        double gain_before = 0.0;
+        double chance_before = 0.0;
+        for (std::size_t t = 0; t < reveals.n_nodes; ++t) {
+            const double gain = belief * right[t];
+            const double chance = gain + (1.0 - belief) * wrong[t];
+            const std::size_t end = shares.up_to(chance);
+            const double slope = (gain - gain_before) / (chance - chance_before);
+            for (; s < end; ++s) draw(gain_before + (shares[s] - chance_before) * slope);
+            gain_before = gain;
+            chance_before = chance;
         }
+        for (; s < n_samples; ++s) draw(gain_before);  // what rounding has left
     }
 }
 
