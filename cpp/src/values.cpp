@@ -30,18 +30,11 @@ void check(const char* name, const double* values, std::size_t count, Sign sign,
     if (!kernels::within(values, count, low, kLargestMagnitude)) refuse(name, values, low, row);
 }
 
-void check_beliefs(const double* values, std::size_t count, std::size_t row) {
-    if (kernels::within(values, count, -kChanceRounding, 1.0 + kChanceRounding)) return;
-    throw std::invalid_argument("with reveals, qualities must be in 0 to 1, in row " +
-                                std::to_string(row));
-}
-
 // The arrays that serve all queries, or those that do not.
 void check_arrays(const Problem& p, bool shared, std::size_t row) {
     const auto mine = [&](const auto& rows) { return rows && (rows.stride == 0) == shared; };
     const std::size_t k = p.n_models;
     if (mine(p.qualities)) check("qualities", p.qualities[row], k, Sign::kAny, row);
-    if (mine(p.qualities) && p.reveals) check_beliefs(p.qualities[row], k, row);
     if (mine(p.costs)) check("costs", p.costs[row], k, Sign::kNotNegative, row);
     if (mine(p.lambda)) check("lambda", p.lambda[row], 1, Sign::kNotNegative, row);
     if (mine(p.sigmas)) check("sigmas", p.sigmas[row], k, Sign::kNotNegative, row);
@@ -52,6 +45,18 @@ void check_arrays(const Problem& p, bool shared, std::size_t row) {
             throw std::invalid_argument("all models of a query have run, in row " +
                                         std::to_string(row));
         }
+    }
+}
+
+void check_revealed_row(const Problem& p, std::size_t row) {
+    const std::int64_t group = *p.reveals.group[row];
+    if (group < 0 || static_cast<std::size_t>(group) >= p.reveals.n_groups) {
+        throw std::invalid_argument("the group of row " + std::to_string(row) +
+                                    " is not one of the reveals");
+    }
+    if (!kernels::within(p.qualities[row], p.n_models, -kChanceRounding, 1.0 + kChanceRounding)) {
+        throw std::invalid_argument("with reveals, qualities must be in 0 to 1, in row " +
+                                    std::to_string(row));
     }
 }
 
@@ -83,12 +88,7 @@ void check_shared_values(const Problem& problem) {
 
 void check_row_values(const Problem& problem, std::size_t row) {
     check_arrays(problem, false, row);
-    if (!problem.reveals) return;
-    const std::int64_t group = *problem.reveals.group[row];
-    if (group < 0 || static_cast<std::size_t>(group) >= problem.reveals.n_groups) {
-        throw std::invalid_argument("the group of row " + std::to_string(row) +
-                                    " is not one of the reveals");
-    }
+    if (problem.reveals) check_revealed_row(problem, row);
 }
 
 void check_all_values(const Problem& problem, Control& control) {
