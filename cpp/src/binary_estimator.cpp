@@ -25,7 +25,7 @@ class Binary final : public EstimatorBase {
 public:
     explicit Binary(SavedState& saved, const std::string& name)
         : EstimatorBase(saved, name),
-          mean_(take_mean(saved, name + ".mean_")),
+          mean_(take_ridge(saved, name + ".mean_")),
           classes_(take_classes(saved, name + ".classes_")) {
         saved.drop_parameter(name + ".n_classes");
         saved.drop_parameter(name + ".signal_model");
@@ -119,11 +119,6 @@ private:
     const double* chances_of(const Known& known) const {
         if (!general_.empty()) return own_chances(known);
         return shared_chances_.data() + known.group * classes_.size() * n_models_;
-    }
-
-    GroupRidge take_mean(SavedState& saved, const std::string& name) const {
-        if (saved.text(name) != "GroupRidge") throw StateError("'" + name + "' must be GroupRidge");
-        return take_general_ridge(saved, name);
     }
 
     LatentClasses take_classes(SavedState& saved, const std::string& name) const {

@@ -95,6 +95,11 @@ GroupRidge EstimatorBase::take_general_ridge(SavedState& saved, const std::strin
     return {saved, name, groups, features, targets};
 }
 
+GroupRidge EstimatorBase::take_ridge(SavedState& saved, const std::string& name) const {
+    if (saved.text(name) != "GroupRidge") throw StateError("'" + name + "' must be GroupRidge");
+    return take_general_ridge(saved, name);
+}
+
 void EstimatorBase::predict_costs(std::span<const double> features, std::size_t group,
                                   double* costs) const {
     double* cost = costs;

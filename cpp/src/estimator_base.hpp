@@ -42,6 +42,9 @@ protected:
     // Takes a regression of quality, or of something like it, on the general features.
     GroupRidge take_general_ridge(SavedState& saved, const std::string& name) const;
 
+    // The same, of a part that says what it is.
+    GroupRidge take_ridge(SavedState& saved, const std::string& name) const;
+
     std::size_t n_models_;
     std::size_t n_features_;
     std::size_t n_signals_;

@@ -24,7 +24,7 @@ class Gaussian final : public EstimatorBase {
 public:
     explicit Gaussian(SavedState& saved, const std::string& name)
         : EstimatorBase(saved, name),
-          mean_(take_part(saved, name + ".mean_")),
+          mean_(take_ridge(saved, name + ".mean_")),
           n_early_(saved.count(name + ".n_early_")),
           n_blocks_(saved.count(name + ".n_blocks_")) {
         if (saved.parameter(name + ".regressor").get_if<std::nullptr_t>() == nullptr) {
@@ -102,11 +102,6 @@ public:
     }
 
 private:
-    GroupRidge take_part(SavedState& saved, const std::string& name) const {
-        if (saved.text(name) != "GroupRidge") throw StateError("'" + name + "' must be GroupRidge");
-        return take_general_ridge(saved, name);
-    }
-
     void take_calibration(SavedState& saved, const std::string& name) {
         const std::optional<std::string> kind = saved.text_or_none(name);
         if (!kind) return;

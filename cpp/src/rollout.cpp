@@ -17,6 +17,7 @@
 #include "parallel.hpp"
 #include "registry.hpp"
 #include "require.hpp"
+#include "slab.hpp"
 #include "values.hpp"
 
 namespace headrace {
@@ -25,16 +26,11 @@ namespace {
 
 constexpr std::string_view kThresholdCascade = "threshold_cascade";
 
-// Of a slab of states that are decided together: most numbers in each of its arrays.
-constexpr std::size_t kSlabNumbers = std::size_t{1} << 22;
-
 constexpr std::size_t kPairsPerBatch = std::size_t{1} << 17;  // of strategies that stream
 
 constexpr std::int64_t kStop = -1;
 
 using Number = std::uint32_t;  // of a query, a price, a set of models or a pair
-
-using RunSet = std::vector<std::size_t>;  // ascending
 
 // What goes on at one depth: pairs of a state and a price.
 struct Pairs {
@@ -74,148 +70,6 @@ std::vector<Number> counted(std::size_t n) {
     std::iota(numbers.begin(), numbers.end(), Number{0});
     return numbers;
 }
-
-// A run of groups of states; a group's states have run the same models. Owns copies of the
-// forecasts.
-class Slab {
-public:
-    struct Group {
-        RunSet ran;
-        std::size_t first_state = 0;
-        std::vector<double> factor;
-        Problem problem;  // rows are the states of the slab
-        std::unique_ptr<Samples> samples;
-    };
-
-    explicit Slab(const RolloutProblem& rollout) : rollout_(rollout) {}
-
-    void clear() {
-        groups.clear();
-        qualities_.clear();
-        costs_.clear();
-        sigmas_.clear();
-        nodes_group_.clear();
-        group_of_.clear();
-        has_run_.clear();
-    }
-
-    bool full() const {
-        const bool correlated = !groups.empty() && !groups.front().factor.empty();
-        const std::size_t each = rollout_.n_models * rollout_.n_samples;
-        return qualities_.size() >= kSlabNumbers ||
-               (correlated && groups.size() * each >= kSlabNumbers);
-    }
-
-    std::size_t n_states() const { return group_of_.size(); }
-
-    void add(const RunSet& ran, std::size_t n_states, const Forecast& forecast) {
-        const std::size_t k = rollout_.n_models;
-        require(forecast.qualities && forecast.costs, "a forecast needs qualities and costs");
-        require(!(forecast.sigmas && forecast.factor), "sigmas and factor exclude each other");
-        require(!forecast.reveals || !(forecast.sigmas || forecast.factor),
-                "reveals exclude sigmas and factor");
-        const Group* before = groups.empty() ? nullptr : &groups.front();
-        require(before == nullptr || (sigmas_.empty() == !forecast.sigmas &&
-                                      before->factor.empty() == !forecast.factor &&
-                                      (n_nodes_ == 0) == !forecast.reveals),
-                "sigmas, a factor or reveals must be in every forecast, or in none");
-        if (before == nullptr) take_nodes(forecast.reveals);
-        require(!forecast.reveals || (forecast.reveals.n_nodes == n_nodes_ &&
-                                      forecast.reveals.n_groups == n_node_groups_),
-                "the nodes of reveals must be the same in every forecast");
-        Group& group = groups.emplace_back();
-        group.ran = ran;
-        group.first_state = this->n_states();
-        if (forecast.factor) group.factor.assign(forecast.factor[0], forecast.factor[0] + k * k);
-        for (std::size_t state = 0; state < n_states; ++state) {
-            append(qualities_, forecast.qualities[state]);
-            append(costs_, forecast.costs[state]);
-            if (forecast.sigmas) append(sigmas_, forecast.sigmas[state]);
-            if (forecast.reveals) nodes_group_.push_back(*forecast.reveals.group[state]);
-            group_of_.push_back(groups.size() - 1);
-        }
-        std::vector<std::uint8_t> run(k, 0);
-        for (const std::size_t i : ran) run[i] = 1;
-        has_run_.insert(has_run_.end(), run.begin(), run.end());
-    }
-
-    // Lays the problems over the arrays, which grow no more.
-    void finish(Control& control) {
-        const std::size_t k = rollout_.n_models;
-        ran_ = std::make_unique<bool[]>(has_run_.size());
-        std::copy(has_run_.begin(), has_run_.end(), ran_.get());
-        problem = Problem{};
-        problem.n_queries = n_states();
-        problem.n_models = k;
-        problem.qualities = {qualities_.data(), k};
-        problem.costs = {costs_.data(), k};
-        problem.lambda = {&kNoPrice, 0};
-        if (!sigmas_.empty()) problem.sigmas = {sigmas_.data(), k};
-        if (!groups.front().ran.empty()) problem.ran = {ran_.get(), k, group_of_.data()};
-        if (n_nodes_ != 0) {
-            problem.reveals = nodes_;
-            problem.reveals.group = {nodes_group_.data(), 1};
-        }
-        problem.strategy = rollout_.strategy;
-        problem.search = rollout_.search;
-        problem.max_models = rollout_.max_models;
-        problem.ties = rollout_.ties;
-        const bool correlated = !groups.front().factor.empty();
-        if (rollout_.samples != nullptr && (problem.sigmas || correlated || problem.reveals)) {
-            problem.samples = rollout_.samples;
-            problem.n_samples = rollout_.n_samples;
-        }
-        check_reveals(problem);
-        if (!correlated) return;
-        for (Group& group : groups) {
-            group.problem = problem;
-            group.problem.factor = {group.factor.data(), 0};
-            check_shared_values(group.problem);
-            group.samples = std::make_unique<Samples>(group.problem, control);
-        }
-    }
-
-    const Group& group_of(std::size_t state) const { return groups[group_of_[state]]; }
-    const double* qualities(std::size_t state) const {
-        return qualities_.data() + state * rollout_.n_models;
-    }
-    const std::vector<std::size_t>& groups_of_states() const { return group_of_; }
-
-    std::vector<Group> groups;
-    Problem problem;  // of all states, without a factor
-
-private:
-    void append(std::vector<double>& to, const double* row) const {
-        to.insert(to.end(), row, row + rollout_.n_models);
-    }
-
-    void take_nodes(const Reveals& given) {
-        nodes_ = given;
-        n_nodes_ = given.n_nodes;
-        n_node_groups_ = given.n_groups;
-        if (!given) return;
-        require(given.right != nullptr && given.wrong != nullptr && given.group,
-                "reveals need the chances of their nodes and a group for each query");
-        const std::size_t size = product(product(given.n_groups, rollout_.n_models), n_nodes_);
-        right_.assign(given.right, given.right + size);
-        wrong_.assign(given.wrong, given.wrong + size);
-        nodes_.right = right_.data();
-        nodes_.wrong = wrong_.data();
-    }
-
-    static constexpr double kNoPrice = 0.0;
-
-    const RolloutProblem& rollout_;
-    std::vector<double> qualities_, costs_, sigmas_;  // (states, k)
-    std::vector<double> right_, wrong_;
-    std::vector<std::int64_t> nodes_group_;
-    std::vector<std::size_t> group_of_;  // (states,)
-    std::vector<std::uint8_t> has_run_;  // (groups, k)
-    std::unique_ptr<bool[]> ran_;        // the same
-    Reveals nodes_;
-    std::size_t n_nodes_ = 0;
-    std::size_t n_node_groups_ = 0;
-};
 
 class Roller {
 public:

@@ -12,7 +12,8 @@ from headrace._check import check_integer, check_name
 from headrace._estimators._calibration import logit
 from headrace._estimators._classes import LatentClasses, average_of, choose_classes
 from headrace._estimators._groups import Groups
-from headrace._estimators._reveals import LogisticRatios, NormalRatios, RevealNodes
+from headrace._estimators._log_ratios import LogisticRatios, NormalRatios
+from headrace._estimators._reveal_nodes import RevealNodes
 from headrace._estimators._ridge import GroupRidge
 from headrace._estimators._shifts import SignalShifts
 from headrace._estimators.base import RIDGE, EstimatorBase, checked_features, run_set

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 
 from headrace._check import check_name, check_number
 from headrace._estimators._calibration import Calibration
-from headrace._estimators._covariance import (
+from headrace._estimators._groups import Groups
+from headrace._estimators._ridge import GroupRidge
+from headrace._estimators._shrinkage import (
     block_target,
     moments,
     pooled,
@@ -21,8 +23,6 @@ from headrace._estimators._covariance import (
     shrinkage_weight,
     varies,
 )
-from headrace._estimators._groups import Groups
-from headrace._estimators._ridge import GroupRidge
 from headrace._estimators.base import (
     RIDGE,
     EstimatorBase,
