@@ -39,7 +39,7 @@ class Policy:
         A strategy of :func:`headrace.batch_select`, or ``"threshold_cascade"``, for which the
         threshold takes the place of the price.
     lookahead : float
-        Factor on the standard deviations that decisions look ahead with; at 0 nothing is uncertain.
+        Factor on the uncertainty that decisions look ahead with; at 0 nothing is uncertain.
     step_factors : tuple of float
         Factors on the price at each step of a query, the last one for all later steps.
     search, max_depth, n_samples, seed, n_threads, backend

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
 
 from headrace._cli.errors import CommandError, writing
 from headrace._cli.options import PICTURES, backend, integer, new_file
-from headrace._cli.output import json_option
+from headrace._cli.output import json_option, say
 from headrace._demo.main import run_demo
 from headrace._demo.workload import NOISE
 
@@ -77,13 +78,7 @@ def command(
         raise CommandError(
             f'the demo draws a picture ({error}): pip install "headrace[cli]"'
         ) from None
+    demo = run_demo(n_queries, noise, seed, n_lambdas, backend)
     with writing(output):
-        run_demo(
-            n_queries=n_queries,
-            noise=noise,
-            seed=seed,
-            n_lambdas=n_lambdas,
-            output=output,
-            backend=backend,
-            as_json=as_json,
-        )
+        demo.draw(output)
+    say(as_json, partial(demo.text, output), partial(demo.document, output))

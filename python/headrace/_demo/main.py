@@ -2,29 +2,70 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headrace._demo.report import PER, at_budget, draw, format_table
-from headrace._demo.rollout import STRATEGIES, interpolate_models, prices, sweep
-from headrace._demo.workload import MODELS, NOISE, simulate
+from headrace._demo.rollout import STRATEGIES, Sweep, interpolate_models, prices, sweep
+from headrace._demo.workload import MODELS, NOISE, Workload, simulate
 
 BUDGET_SHARE = 0.2
 """The budget of the table, as a share of the dearest model's cost."""
 
 
-def run_demo(
-    *,
-    n_queries: int,
-    noise: str,
-    seed: int,
-    n_lambdas: int,
-    output: Path,
-    backend: str,
-    as_json: bool,
-) -> None:
-    """Simulate, sweep every strategy, print the table and save the picture.
+@dataclass(frozen=True)
+class Demo:
+    """Strategies on one simulated workload, and what there is to say of them."""
+
+    workload: Workload
+    sweeps: list[Sweep]
+    noise: str
+    seed: int
+    backend: str
+    budget: float
+
+    @property
+    def scene(self) -> str:
+        """What was simulated."""
+        n_queries = len(self.workload.qualities)
+        return f"{len(MODELS)} models, {n_queries:,} simulated queries, {self.noise} noise"
+
+    def draw(self, output: Path) -> None:
+        """Save the picture; the ending says the format."""
+        title = f"Quality against cost: {self.scene}"
+        draw(self.sweeps, self.workload, self.budget, title, output)
+
+    def text(self, output: Path) -> str:
+        """Return the table in words, and where the picture is."""
+        dearest = max(MODELS, key=lambda model: model.cost)
+        return (
+            f"{self.scene}, seed {self.seed}\n"
+            f"at {PER * self.budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of "
+            f"{dearest.name}\n\n"
+            f"{format_table(self.sweeps, self.budget, self.backend)}\n\n"
+            "Each row mixes its two policies next to the budget, the cheaper with probability"
+            " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025,"
+            f" Theorem 1).\nPicture: {output}"
+        )
+
+    def document(self, output: Path) -> dict[str, Any]:
+        """Return the same for machines."""
+        return {
+            "models": len(MODELS),
+            "n_queries": len(self.workload.qualities),
+            "noise": self.noise,
+            "seed": self.seed,
+            "budget": self.budget,
+            "backend": self.backend,
+            "strategies": [at_budget(one, self.budget) for one in self.sweeps],
+            "picture": str(output),
+        }
+
+
+def run_demo(n_queries: int, noise: str, seed: int, n_lambdas: int, backend: str) -> Demo:
+    """Simulate, and sweep every strategy.
 
     Parameters
     ----------
@@ -36,17 +77,8 @@ def run_demo(
         Seed of the workload.
     n_lambdas : int
         Number of prices that each strategy tries.
-    output : Path
-        Where the picture goes; the ending says the format.
     backend : str
         What decides.
-    as_json : bool
-        Print the table as one JSON document, and nothing else.
-
-    Raises
-    ------
-    OSError
-        The picture cannot be written; the table has been printed by then.
     """
     from tqdm import tqdm
 
@@ -59,33 +91,5 @@ def run_demo(
         for strategy in STRATEGIES:
             bar.set_description(strategy)
             sweeps.append(sweep(workload, strategy, lambdas, backend, bar.update))
-
-    dearest = max(MODELS, key=lambda model: model.cost)
-    budget = BUDGET_SHARE * dearest.cost
-    scene = f"{len(MODELS)} models, {n_queries:,} simulated queries, {noise} noise"
-    if as_json:
-        document = {
-            "models": len(MODELS),
-            "n_queries": n_queries,
-            "noise": noise,
-            "seed": seed,
-            "budget": budget,
-            "backend": backend,
-            "strategies": [at_budget(one, budget) for one in sweeps],
-            "picture": str(output),
-        }
-        print(json.dumps(document, allow_nan=False, indent=2))
-    else:
-        print(f"{scene}, seed {seed}")
-        print(
-            f"at {PER * budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of {dearest.name}\n"
-        )
-        print(format_table(sweeps, budget, backend))
-        print(
-            "\nEach row mixes its two policies next to the budget, the cheaper with probability"
-            " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025,"
-            " Theorem 1)."
-        )
-    draw(sweeps, workload, budget, f"Quality against cost: {scene}", output)
-    if not as_json:
-        print(f"Picture: {output}")
+    budget = BUDGET_SHARE * max(model.cost for model in MODELS)
+    return Demo(workload, sweeps, noise, seed, backend, budget)
