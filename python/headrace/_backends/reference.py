@@ -162,7 +162,10 @@ def draws(
 def revealed_draws(
     qualities: Floats, nodes: tuple[Floats, Floats, float], ran: Models, samples: Floats
 ) -> Floats:
-    """Draws where nodes are revealed: a model's largest sample tells most, of 1 / S."""
+    """Draws of the belief after a run: means of S equal parts of its cases.
+
+    The most telling part comes first, and goes to a model's largest sample.
+    """
     right, wrong, scale = nodes
     k, n_samples = samples.shape
     result = np.repeat(qualities[:, None], n_samples, axis=1)
