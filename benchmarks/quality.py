@@ -4,7 +4,7 @@ A folder ``../shared/data`` beside the repository, not part of it, holds the mea
 the folder there is little to do.
 
 RouterBench noise, the protocol of the paper: a model's quality (0 or 1) and cost are seen through
-Gaussian noise, see `headrace.add_noise`. 10 % of the rows tune, the others test. There are ten
+Gaussian noise, as of `headrace.add_noise`. 10 % of the rows tune, the others test. There are ten
 budgets for each segment of the Pareto hull of single models on the test rows, and a price for each
 from the tuning rows. The area below the realised curve on the test rows, over the range of cost of
 single models, is the AUC. The rows of the paper's estimator calibrate on all rows, as the paper
@@ -143,8 +143,7 @@ def plain(value: Any) -> Any:
         low, high = value.interval.low, value.interval.high
         latency = None if value.latency is None else value.latency.tolist()
         return {"auc": value.auc, "low": low, "high": high, "models": value.models,
-                "latency_ms": latency, "lookahead": value.lookahead,
-                "draws": list(value.draws)}  # fmt: skip
+                "latency_ms": latency, "lookahead": value.lookahead}  # fmt: skip
     return asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import headrace as hr
 import numpy as np
+from headrace._estimators.noisy import LEVELS as DEVIATIONS
 from headrace._frontier import pareto_hull
 from headrace._log import Integers
 from workloads import Floats
@@ -29,6 +31,7 @@ MODEL_SETS = {3: (9, 4, 5), 5: (0, 9, 4, 3, 5), 11: tuple(range(11))}
 TUNING_SHARE = 0.1
 PER_SEGMENT = 10
 """Budgets between two neighbours on the Pareto hull of single models."""
+FIRST_SEED = 1000
 
 SMALLEST_CHANCE = 1e-6
 """Confidences are kept this far from 0 and 1."""
@@ -44,6 +47,24 @@ def read_routerbench(path: Path) -> hr.QueryLog:
             groups=file["benchmark_names"][file["benchmark"]],
         )
     return log.subset(models=PAPER_ORDER)
+
+
+def with_noise(log: hr.QueryLog, models: Sequence[int], level: str, seed: int) -> hr.QueryLog:
+    """See some models of RouterBench through the noise of `headrace.add_noise`, drawn otherwise.
+
+    Drawn as for the figures of `quality_given`: from a generator of its own for each seed, for all
+    models in the paper's order, the quality before a run, then that after it, then the cost.
+    """
+    rng = np.random.default_rng(FIRST_SEED + seed)
+    before, after, price = (
+        deviation * rng.standard_normal(log.quality.shape)[:, list(models)]
+        for deviation in DEVIATIONS[level]
+    )
+    chosen = log.subset(models=list(models))
+    return chosen.with_observed(
+        features=np.hstack([chosen.quality + before, chosen.cost + price]),
+        signals=chosen.quality + after,
+    )
 
 
 def tuning_and_test_rows(log: hr.QueryLog) -> tuple[Integers, Integers]:

@@ -65,8 +65,7 @@ def _by_column(table: dict[str, _Row]) -> dict[str, dict[str, float]]:
 
 
 EARLIER = _by_column(_NOISE)
-"""Another simulator on the same rows with other draws of the noise, by label and column."""
-EARLIER_DRAWS = 5
+"""Another simulator on the same rows with the same noise, by label and column."""
 PAPER = _by_column(_PAPER)
 """Table 1 of the paper, ICML 2025: all of RouterBench, and so other queries."""
 EARLIER_CONFIDENCES = {

@@ -12,6 +12,7 @@ from quality_data import (
     read_confidences,
     read_routerbench,
     tuning_and_test_rows,
+    with_noise,
 )
 from quality_rows import (
     CASCADE,
@@ -84,10 +85,10 @@ def noisy_halves(data: Path, size: int, level: str, seed: int, grouped: bool = F
 
     The budgets are those of the test rows, as in the paper: nothing is fitted to them.
     """
-    log = read_routerbench(data / NOISE).subset(models=list(MODEL_SETS[size]))
+    log = read_routerbench(data / NOISE)
     if not grouped:
         log = hr.QueryLog(log.quality, log.cost, models=log.models)
-    noisy = hr.add_noise(log, level, seed=seed)
+    noisy = with_noise(log, MODEL_SETS[size], level, seed)
     tuning, test = (noisy.rows(rows) for rows in tuning_and_test_rows(noisy))
     rows = grouped_rows(noisy) if grouped else noisy_rows(noisy)
     return Halves(tuning, test, hull_budgets(test), rows)

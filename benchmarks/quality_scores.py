@@ -32,8 +32,6 @@ class Score:
         Milliseconds at the shares of the range of cost, one model after the other.
     lookahead : float
         Factor on the uncertainty.
-    draws : tuple of float
-        Of the areas in %, one for each draw of the noise.
     """
 
     auc: float
@@ -41,7 +39,6 @@ class Score:
     models: float
     latency: Floats | None
     lookahead: float
-    draws: tuple[float, ...]
 
     def minus(self, other: Score) -> hr.Interval:
         """Return the difference of areas with its paired interval."""
@@ -73,7 +70,6 @@ def scores(frontier: hr.Frontier) -> dict[str, Score]:
             models=float(curve.query_models.mean()),
             latency=latency,
             lookahead=curve.lookahead,
-            draws=(100.0 * areas[label].mean,),
         )
     return found
 
@@ -86,5 +82,4 @@ def average(draws: Sequence[Score]) -> Score:
         models=float(np.mean([score.models for score in draws])),
         latency=None,
         lookahead=float(np.mean([score.lookahead for score in draws])),
-        draws=tuple(one for score in draws for one in score.draws),
     )

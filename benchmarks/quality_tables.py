@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import headrace as hr
-import numpy as np
-from quality_given import AGREES, EARLIER, EARLIER_CONFIDENCES, EARLIER_DRAWS, PAPER
+from quality_given import AGREES, EARLIER, EARLIER_CONFIDENCES, PAPER
 from quality_rows import NO_EXPECT, RELEASED
 from quality_scores import LATENCY_AT, Score, Scores
 from quality_splits import TWO, Realised
 from quality_times import Timing
-from scipy.stats import t
 from tables import Table
-from workloads import Floats
 
 Areas = Mapping[str, Mapping[str, float]]
 """By row and column, in %."""
@@ -45,8 +42,7 @@ def noise_tables(columns: Mapping[str, Scores]) -> list[Table]:
             differences,
         ),
         Table("RouterBench noise: intervals of the AUC %", "", ["AUC %", *columns], intervals),
-        _beside_earlier(columns, None),
-        _beside_earlier(columns, RELEASED),
+        _beside_earlier(columns),
         _areas("The paper's Table 1: AUC %", "Of other queries.", PAPER, columns),
     ]
 
@@ -138,48 +134,25 @@ def _areas(title: str, note: str, areas: Areas, columns: Iterable[str]) -> Table
     return Table(title, note, ["AUC %", *names], rows)
 
 
-def _beside_earlier(columns: Mapping[str, Scores], base: str | None) -> Table:
-    """Return differences to the earlier simulator and what chance explains of them.
-
-    With a base: of differences to that row, in which much of what the draws bring cancels.
-    """
+def _beside_earlier(columns: Mapping[str, Scores]) -> Table:
+    """Return differences to the earlier simulator."""
     rows = []
     for row, given in EARLIER.items():
-        if row == base or row not in next(iter(columns.values())):
-            continue
-        cells, near, explained, there = [], 0, 0, 0
-        for column, found in columns.items():
-            if column not in given:
-                cells.append("")
-                continue
-            draws, difference = np.array(found[row].draws), found[row].auc - given[column]
-            if base is not None:
-                draws = draws - found[base].draws
-                difference -= found[base].auc - EARLIER[base][column]
-            chance = _by_chance(draws)
-            cells.append(f"{difference:+.2f}" + ("" if chance is None else f" ({chance:.2f})"))
-            there += 1
-            near += abs(difference) <= AGREES
-            explained += abs(difference) <= max(AGREES, chance or 0.0)
-        if there:
-            rows.append([row, *cells, f"{near} of {there}", f"{explained} of {there}"])
-    of = "AUC %" if base is None else f"AUC % minus {base}"
+        gaps = {
+            column: found[row].auc - given[column]
+            for column, found in columns.items()
+            if column in given and row in found
+        }
+        if gaps:
+            cells = [f"{gaps[column]:+.2f}" if column in gaps else "" for column in columns]
+            near = sum(abs(gap) <= AGREES for gap in gaps.values())
+            rows.append([row, *cells, f"{near} of {len(gaps)}"])
     return Table(
-        f"RouterBench noise: {of}, minus that of an earlier simulator",
-        f"Its noise was drawn otherwise, {EARLIER_DRAWS} times. In brackets: how far apart equal "
-        "rows are by the draws of both, in 95 % of cases. Rows of a column share their draws.",
-        ["", *columns, f"within {AGREES:g}", "or within brackets"],
+        "RouterBench noise: AUC %, minus that of an earlier simulator",
+        "Which took the mean over the first five draws of the noise.",
+        ["", *columns, f"within {AGREES:g}"],
         rows,
     )
-
-
-def _by_chance(draws: Floats) -> float | None:
-    """Return the half-width in which the difference of two means lies, None for a single draw."""
-    n = len(draws)
-    if n < 2:
-        return None
-    error = float(np.std(draws, ddof=1)) * np.sqrt(1.0 / n + 1.0 / EARLIER_DRAWS)
-    return float(t.ppf(0.975, n - 1) * error)
 
 
 def _latency(score: Score) -> str:

@@ -6,7 +6,7 @@ import headrace as hr
 import numpy as np
 import pytest
 from confidences import ConfidenceEstimator
-from quality_data import hull_budgets
+from quality_data import hull_budgets, with_noise
 from quality_given import EARLIER
 from quality_rows import (
     ALL_ROWS,
@@ -55,28 +55,32 @@ def test_an_estimator_may_learn_from_another_log() -> None:
         np.testing.assert_array_equal(one.qualities, same.qualities)
 
 
-def drawn(*areas: float) -> Score:
-    """Return the score of these draws of the noise."""
-    return Score(float(np.mean(areas)), np.zeros(2), 1.0, None, 1.0, areas)
+def test_noise_does_not_depend_on_the_models_that_are_chosen() -> None:
+    log = synthetic(50, 4)
+    whole, some = (with_noise(log, models, "low", 3).queries for models in (range(4), (2, 0)))
+    assert whole.features is not None
+    assert whole.signals is not None
+    np.testing.assert_array_equal(some.features, whole.features[:, [2, 0, 6, 4]])
+    np.testing.assert_array_equal(some.signals, whole.signals[:, [2, 0]])
+    deviation = (whole.features[:, :4] - log.quality).std()
+    assert deviation == pytest.approx(0.6, rel=0.2)
 
 
-def test_what_chance_explains_of_differences() -> None:
+def test_differences_to_the_earlier_simulator() -> None:
     column = "3 low"
-    ours = EARLIER[RELEASED][column]
+
+    def scored(area: float) -> Score:
+        return Score(area, np.zeros(2), 1.0, None, 1.0)
+
     scores = {
-        RELEASED: drawn(ours - 0.1, ours + 0.1),
-        ROUTING: drawn(*(EARLIER[ROUTING][column] + 0.5 + np.array([-0.1, 0.1]))),
-        GAUSSIAN_EXACT + ALL_ROWS: drawn(90.0, 90.0),  # nothing to compare it with
+        RELEASED: scored(EARLIER[RELEASED][column] - 0.1),
+        ROUTING: scored(EARLIER[ROUTING][column] + 0.5),
+        GAUSSIAN_EXACT + ALL_ROWS: scored(90.0),  # nothing to compare it with
     }
-    chance = 12.706 * np.sqrt(0.02) * np.sqrt(1 / 2 + 1 / 5)  # Student's t of one degree
-    plain, paired = noise_tables({column: scores})[3:5]
-    assert plain.rows == [
-        [ROUTING, f"+0.50 ({chance:.2f})", "0 of 1", "1 of 1"],
-        [RELEASED, f"+0.00 ({chance:.2f})", "1 of 1", "1 of 1"],
+    assert noise_tables({column: scores})[3].rows == [
+        [ROUTING, "+0.50", "0 of 1"],
+        [RELEASED, "-0.10", "1 of 1"],
     ]
-    assert paired.rows == [[ROUTING, "+0.50 (0.00)", "0 of 1", "0 of 1"]]  # drawn alike
-    once = {row: drawn(score.auc) for row, score in scores.items()}
-    assert noise_tables({column: once})[3].rows[0] == [ROUTING, "+0.50", "0 of 1", "0 of 1"]
 
 
 def test_realised_costs() -> None:
