@@ -9,6 +9,7 @@ from pathlib import Path
 import headrace as hr
 import numpy as np
 from headrace._estimators.noisy import LEVELS as DEVIATIONS
+from headrace._estimators.noisy import seen_through
 from headrace._frontier import pareto_hull
 from headrace._log import Integers
 from workloads import Floats
@@ -56,15 +57,9 @@ def with_noise(log: hr.QueryLog, models: Sequence[int], level: str, seed: int) -
     models in the paper's order, the quality before a run, then that after it, then the cost.
     """
     rng = np.random.default_rng(FIRST_SEED + seed)
-    before, after, price = (
-        deviation * rng.standard_normal(log.quality.shape)[:, list(models)]
-        for deviation in DEVIATIONS[level]
-    )
+    noise = rng.standard_normal((3, *log.quality.shape))[:, :, list(models)]
     chosen = log.subset(models=list(models))
-    return chosen.with_observed(
-        features=np.hstack([chosen.quality + before, chosen.cost + price]),
-        signals=chosen.quality + after,
-    )
+    return seen_through(chosen, DEVIATIONS[level], np.moveaxis(noise, 0, 2))
 
 
 def tuning_and_test_rows(log: hr.QueryLog) -> tuple[Integers, Integers]:

@@ -201,14 +201,7 @@ def plain_rollout(
             sigmas, covariance, samples = given.sigmas, given.covariance, None
             if given.reveals is not None:
                 drawn = check_samples(None, options["n_samples"], options.get("seed", 0), k)
-                samples = np.array(
-                    [
-                        changes_of(given.reveals, 0, i, float(given.qualities[0, i]), z)
-                        if i not in path
-                        else np.zeros(len(z))
-                        for i, z in zip(order, drawn, strict=True)
-                    ]
-                )
+                samples = changes_of_all(given.reveals, 0, given.qualities[0], path, drawn, order)
                 sigmas = np.ones((1, k))
             if strategy == "index" and covariance is not None:
                 sigmas, covariance = np.sqrt(np.diag(covariance)), None
@@ -290,4 +283,20 @@ def changes_of(
             if not left[0][1]:
                 left.pop(0)
         changes[s] = float(part * n_samples) - belief
+    return changes
+
+
+def changes_of_all(
+    reveals: hr.Reveals,
+    row: int,
+    beliefs: NDArray[np.float64],
+    ran: Sequence[int],
+    drawn: NDArray[np.float64],
+    order: Sequence[int],
+) -> NDArray[np.float64]:
+    """Return the changes of the models in an order, (k, S), whose draws these are."""
+    changes = np.zeros(drawn.shape)
+    for place, i in enumerate(order):
+        if i not in ran:
+            changes[place] = changes_of(reveals, row, i, float(beliefs[i]), drawn[place])
     return changes

@@ -14,7 +14,7 @@ from headrace._backends import pick
 from headrace._problem import Problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routers import Telling, changes_of, make_log, nodes_of
+from routers import Telling, changes_of_all, make_log, nodes_of
 
 BACKENDS = [name for name, reason in hr.backends().items() if reason is None]
 
@@ -139,20 +139,16 @@ def test_supermodels_are_valued_by_equal_parts_of_what_is_revealed(
     assert given_.ran is not None
     assert given_.reveals is not None
     for row in range(4):
+        ran = np.flatnonzero(given_.ran[row]).tolist()
         expected = oracle.decide(
             given_.qualities[row].tolist(),
             given_.costs[row].tolist(),
             float(given_.lambda_[row]),
             deviations=[1.0] * k,
-            samples=np.array(
-                [
-                    changes_of(given_.reveals, row, i, float(given_.qualities[row, i]), samples[i])
-                    if not given_.ran[row, i]
-                    else [0.0] * n_samples
-                    for i in range(k)
-                ]
+            samples=changes_of_all(
+                given_.reveals, row, given_.qualities[row], ran, samples, range(k)
             ),
-            ran=np.flatnonzero(given_.ran[row]).tolist(),
+            ran=ran,
             strategy=strategy,
             search=search,
             ties=ties,

@@ -22,7 +22,7 @@ from headrace._samples import standard_normal_samples
 from headrace._tensor_file import read_tensor_file, write_tensor_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routers import Blend, Floats, Joint, Telling, changes_of, make_log
+from routers import Blend, Floats, Joint, Telling, changes_of_all, make_log
 from test_estimators import simulated
 
 STRATEGIES = ("cascade_routing", "cascade", "routing", "index", "threshold_cascade")
@@ -567,14 +567,8 @@ def test_the_alternative_is_the_best_on_the_other_side(kind: str, strategy: str)
                 drawn = standard_normal_samples(4, N_SAMPLES, 0)
                 if estimates.reveals is not None:
                     deviations = [1.0] * 4
-                    drawn = np.array(
-                        [
-                            changes_of(estimates.reveals.scaled(0.7), 0, i, q, z)
-                            if i not in ran
-                            else np.zeros(N_SAMPLES)
-                            for i, q, z in zip(order, qualities, drawn, strict=True)
-                        ]
-                    )
+                    reveals = estimates.reveals.scaled(0.7)
+                    drawn = changes_of_all(reveals, 0, estimates.qualities[0], ran, drawn, order)
                 outcomes = oracle.sample_outcomes(qualities, deviations, factor, drawn)
                 values = [
                     oracle.expected_maximum(outcomes, members)

@@ -1,6 +1,5 @@
 #include "router_state.hpp"
 
-#include <cmath>
 #include <functional>
 #include <string>
 #include <utility>

@@ -22,6 +22,7 @@ from headrace._check import (
     check_floats,
     check_integer,
     check_not_negative,
+    check_number,
     check_numbers,
     check_ran,
 )
@@ -269,7 +270,7 @@ class Router:
             raise ValueError(
                 f"give just one of budget, quality and the fixed lambda_, got {given or 'none'}"
             )
-        value = _number(given[0], targets[given[0]])
+        value = _target_value(given[0], targets[given[0]])
         policy = self.policy(1.0 if self.lookahead is None else self.lookahead)
         blind = np.isnan(log.quality).all()
         if check_flag("per_step", self.per_step) and blind:
@@ -388,8 +389,8 @@ class Router:
             sure_step=decider.policy.sure_step(log.n_models),
             n_bootstrap=check_integer("n_bootstrap", n_bootstrap, 2),
             seed=check_integer("seed", seed, 0),
-            estimate_cost=_number("estimate_cost", estimate_cost),
-            decision_cost=_number("decision_cost", decision_cost),
+            estimate_cost=check_number("estimate_cost", estimate_cost),
+            decision_cost=check_number("decision_cost", decision_cost),
         )
 
     def select(
@@ -599,7 +600,7 @@ class Router:
         {'small': 'ConnectionError: no route to host'}
         """
         if timeout is not None:
-            timeout = _number("timeout", timeout)
+            timeout = check_number("timeout", timeout)
         session = self.start(features, deadline=deadline, **options)
         return await drive(session, call, timeout=timeout, deadline=deadline)
 
@@ -713,9 +714,10 @@ def load_router(path: str | PathLike[str], *, estimator: Estimator | None = None
     return router
 
 
-def _number(what: str, given: object) -> float:
-    value = check_floats(what, given, {"a number": ()})  # type: ignore[arg-type]
-    return float(value if what == "quality" else check_not_negative(what, value))
+def _target_value(what: str, given: object) -> float:
+    if what == "quality":  # of any sign
+        return float(check_floats(what, given, {"a number": ()}))  # type: ignore[arg-type]
+    return check_number(what, given)
 
 
 def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
@@ -745,7 +747,7 @@ def _pace(
     seconds: ArrayLike | None,
 ) -> Pace:
     """Return what time is worth."""
-    weight = _number("latency_weight", latency_weight)
+    weight = check_number("latency_weight", latency_weight)
     if weight and decider.policy.by_threshold:
         raise ValueError("latency_weight is an expected cost, which a threshold cascade ignores")
     if seconds is not None:
@@ -759,7 +761,9 @@ def _pace(
             "or fit on a log with the latency of every model"
         )
     check_floats("latency_weight * seconds", weight * expected, {"(k,)": expected.shape})
-    return Pace(expected, weight, math.inf if deadline is None else _number("deadline", deadline))
+    return Pace(
+        expected, weight, math.inf if deadline is None else check_number("deadline", deadline)
+    )
 
 
 def _same_run(ran: Bools) -> Iterable[tuple[Integers, list[int]]]:

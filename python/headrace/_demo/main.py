@@ -13,6 +13,8 @@ from headrace._demo.workload import MODELS, NOISE, Workload, simulate
 
 BUDGET_SHARE = 0.2
 """The budget of the table, as a share of the dearest model's cost."""
+DEAREST = max(MODELS, key=lambda model: model.cost)
+BUDGET = BUDGET_SHARE * DEAREST.cost
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,6 @@ class Demo:
     noise: str
     seed: int
     backend: str
-    budget: float
 
     @property
     def scene(self) -> str:
@@ -35,16 +36,15 @@ class Demo:
     def draw(self, output: Path) -> None:
         """Save the picture; the ending says the format."""
         title = f"Quality against cost: {self.scene}"
-        draw(self.sweeps, self.workload, self.budget, title, output)
+        draw(self.sweeps, self.workload, BUDGET, title, output)
 
     def text(self, output: Path) -> str:
         """Return the table in words, and where the picture is."""
-        dearest = max(MODELS, key=lambda model: model.cost)
         return (
             f"{self.scene}, seed {self.seed}\n"
-            f"at {PER * self.budget:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of "
-            f"{dearest.name}\n\n"
-            f"{format_table(self.sweeps, self.budget, self.backend)}\n\n"
+            f"at {PER * BUDGET:.3f} USD per {PER:,} queries, {BUDGET_SHARE:.0%} of "
+            f"{DEAREST.name}\n\n"
+            f"{format_table(self.sweeps, BUDGET, self.backend)}\n\n"
             "Each row mixes its two policies next to the budget, the cheaper with probability"
             " gamma,\nso that it spends the budget exactly (Dekoninck et al., ICML 2025,"
             f" Theorem 1).\nPicture: {output}"
@@ -57,9 +57,9 @@ class Demo:
             "n_queries": len(self.workload.qualities),
             "noise": self.noise,
             "seed": self.seed,
-            "budget": self.budget,
+            "budget": BUDGET,
             "backend": self.backend,
-            "strategies": [at_budget(one, self.budget) for one in self.sweeps],
+            "strategies": [at_budget(one, BUDGET) for one in self.sweeps],
             "picture": str(output),
         }
 
@@ -91,5 +91,4 @@ def run_demo(n_queries: int, noise: str, seed: int, n_lambdas: int, backend: str
         for strategy in STRATEGIES:
             bar.set_description(strategy)
             sweeps.append(sweep(workload, strategy, lambdas, backend, bar.update))
-    budget = BUDGET_SHARE * max(model.cost for model in MODELS)
-    return Demo(workload, sweeps, noise, seed, backend, budget)
+    return Demo(workload, sweeps, noise, seed, backend)

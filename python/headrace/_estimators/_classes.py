@@ -47,8 +47,7 @@ class LatentClasses:
         """Learn from qualities, NaN where missing, and what features lead to expect of them."""
         n, k = quality.shape
         known = ~np.isnan(quality)
-        right = np.where(known, quality, 0.0)
-        wrong = np.where(known, 1.0 - quality, 0.0)
+        right, wrong = right_and_wrong(quality)
         rng = np.random.default_rng(seed)
         self.weights_ = np.full(n_classes, 1.0 / n_classes)
         self.steps_ = np.zeros((n_classes, k))
@@ -120,6 +119,12 @@ class LatentClasses:
         return p, place.ravel().astype(np.int64)
 
 
+def right_and_wrong(quality: Floats) -> tuple[Floats, Floats]:
+    """Return 1 where an answer is right, and where it is wrong; 0 elsewhere and where missing."""
+    known = ~np.isnan(quality)
+    return np.where(known, quality, 0.0), np.where(known, 1.0 - quality, 0.0)
+
+
 def choose_classes(
     quality: Floats, prior: Floats, candidates: tuple[int, ...], n_folds: int = 4
 ) -> int:
@@ -136,10 +141,7 @@ def choose_classes(
             if not learn.any() or not hold.any():
                 continue
             classes = LatentClasses().fit(quality[learn], prior[learn], n_classes, seed=0)
-            held = quality[hold]
-            right = np.where(np.isnan(held), 0.0, held)
-            wrong = np.where(np.isnan(held), 0.0, 1.0 - held)
-            value += classes.members(prior[hold], right, wrong)[1]
+            value += classes.members(prior[hold], *right_and_wrong(quality[hold]))[1]
         if value > best_value:
             best, best_value = n_classes, value
     return best

@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike
 
 from headrace._check import check_integer, check_name
 from headrace._estimators._calibration import logit
-from headrace._estimators._classes import LatentClasses, average_of, choose_classes
+from headrace._estimators._classes import (
+    LatentClasses,
+    average_of,
+    choose_classes,
+    right_and_wrong,
+)
 from headrace._estimators._groups import Groups
 from headrace._estimators._log_ratios import LogisticRatios, NormalRatios
 from headrace._estimators._reveal_nodes import RevealNodes
@@ -159,8 +164,7 @@ class BinaryEstimator(EstimatorBase):
             LatentClasses().fit(quality, prior, self.n_classes_, seed) for seed in range(N_FITS)
         ]
         self.classes_ = average_of(fits) if self.n_classes_ > 1 else fits[0]
-        right, wrong = (quality == 1.0).astype(float), (quality == 0.0).astype(float)
-        members, _ = self.classes_.members(prior, right, wrong)
+        members, _ = self.classes_.members(prior, *right_and_wrong(quality))
         self.shifts_ = [SignalShifts().fit(one, quality, members) for one in ratios]
         return self
 

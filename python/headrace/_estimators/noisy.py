@@ -62,7 +62,7 @@ def add_noise(
     >>> noisy.queries.features.shape, noisy.queries.signals.shape
     ((2, 4), (2, 2, 1))
     """
-    before, after, price = _level(level)
+    deviations = _level(level)
     _refuse_missing_cells(log, "add_noise")
     index = log.queries.index
     seed = check_integer("seed", seed, 0)
@@ -76,11 +76,17 @@ def add_noise(
         ],
         axis=1,
     )
+    return seen_through(log, deviations, noise)
+
+
+def seen_through(log: QueryLog, deviations: tuple[float, float, float], noise: Floats) -> QueryLog:
+    """Return the log with what is seen of it through standard normal draws, (n, k, 3).
+
+    Draws and deviations are of the quality before a run, that after it, and the cost.
+    """
+    before, after, price = np.moveaxis(np.asarray(deviations) * noise, 2, 0)
     return log.with_observed(
-        features=np.hstack(
-            [log.quality + before * noise[..., 0], log.cost + price * noise[..., 2]]
-        ),
-        signals=log.quality + after * noise[..., 1],
+        features=np.hstack([log.quality + before, log.cost + price]), signals=log.quality + after
     )
 
 
