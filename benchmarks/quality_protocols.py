@@ -22,6 +22,7 @@ from quality_rows import (
     GAUSSIAN_INDEX,
     RELEASED,
     ROUTING,
+    SEARCHED,
     THRESHOLD,
     THRESHOLDS,
     Routers,
@@ -31,8 +32,9 @@ from quality_rows import (
     noisy_rows,
     per_step_rows,
 )
-from quality_scores import Score, scores
+from quality_scores import Score, average, scores
 from quality_splits import Realised, realised_costs
+from quality_thresholds import searched_curves
 from workloads import Floats
 
 NOISE, CONFIDENCES = "routerbench3.npz", "cascade9.npz"
@@ -117,13 +119,17 @@ def measure_confidences(data: Path, short: bool = False) -> dict[str, Score]:
 
 
 def _scored(halves: Halves, short: bool) -> dict[str, Score]:
-    """Score the rows, in short those without prices by step.
-
-    Threshold cascades have a second curve, with budgets as limits.
-    """
+    """Score the rows, in short those without prices by step, and thresholds sought at random."""
     rows = {label: one for label, one in halves.rows.items() if not (short and one.per_step)}
-    limited = [label for label in (THRESHOLD, THRESHOLDS) if label in rows]
-    return scores(halves.frontier(rows).with_limits(*limited))
+    frontier = halves.frontier(rows)
+    searched = searched_curves(rows[THRESHOLD], halves.tuning, halves.test, halves.budgets)
+    draws = replace(frontier, curves={f"search {i}": curve for i, curve in enumerate(searched)})
+    found = {}
+    for label, score in scores(frontier).items():
+        found[label] = score
+        if label == THRESHOLD:
+            found[SEARCHED] = average(list(scores(draws).values()))
+    return found
 
 
 def measure_steps(data: Path, name: str) -> dict[str, Score]:

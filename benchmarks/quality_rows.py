@@ -19,6 +19,7 @@ DEPTH = 5
 
 LINEAR, ROUTING = "linear interpolation", "routing"
 THRESHOLD, THRESHOLDS = "threshold cascade", "threshold cascade, per step"
+SEARCHED = "threshold cascade, random search"
 CASCADE, CASCADE_ROUTING = "cascade", "cascade routing"
 RELEASED, NO_EXPECT, INDEX = "released", "No-Expect", "index"
 FUSED, FUSED_TUNING = "fused, index", "fused, index, tuning rows"

@@ -75,11 +75,12 @@ def scores(frontier: hr.Frontier) -> dict[str, Score]:
 
 
 def average(draws: Sequence[Score]) -> Score:
-    """Average over draws of the noise, on the same test queries."""
+    """Average over draws of what is left to chance, on the same test queries."""
+    latencies = [score.latency for score in draws if score.latency is not None]
     return Score(
         auc=float(np.mean([score.auc for score in draws])),
         resampled=np.mean([score.resampled for score in draws], axis=0),
         models=float(np.mean([score.models for score in draws])),
-        latency=None,
+        latency=np.mean(latencies, axis=0) if latencies else None,
         lookahead=float(np.mean([score.lookahead for score in draws])),
     )

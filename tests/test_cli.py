@@ -319,7 +319,6 @@ def test_frontier_says_what_the_package_says(
         )
     ]
     assert curves[0]["costs"] == alone.curves["threshold_cascade"].costs.tolist()
-    assert curves[0]["train_qualities"] is not None
     assert curves[0] != curves[1]
     assert all(curve != curves[2] for curve in curves[3:])
 

@@ -11,7 +11,7 @@ import headrace as hr
 import numpy as np
 import pytest
 from headrace._bootstrap import resampled_means
-from headrace._frontier import INTERPOLATION, Curve, area_under_curves, pareto_hull
+from headrace._frontier import INTERPOLATION, area_under_curves, pareto_hull
 from hypothesis import given
 from hypothesis import strategies as st
 from routers import Blend, make_log, permuted
@@ -79,60 +79,8 @@ def test_a_curve_is_what_a_router_does(found: hr.Frontier, strategy: str) -> Non
             evaluation = router.fit(TRAIN, budget=budget).evaluate(TEST, n_bootstrap=2)
         except ValueError:  # a budget that no policy meets has the nearest policy
             continue
-        assert curve.train_qualities is not None
-        seen = router.evaluate(TRAIN, n_bootstrap=2).quality.mean
-        assert curve.train_qualities[column] == pytest.approx(seen, abs=0.01)
         assert curve.costs[column] == pytest.approx(evaluation.cost.mean, rel=0.01)
         assert curve.qualities[column] == pytest.approx(evaluation.quality.mean, abs=0.01)
-
-
-def wasteful_log() -> hr.QueryLog:
-    """Return a log whose dearest model is the worst, so that a cascade does best to stop early."""
-    rng = np.random.default_rng(0)
-    expected = rng.uniform(size=(400, 3))
-    quality = rng.uniform(size=expected.shape) < expected * [0.7, 1.0, 0.5]
-    costs = np.tile([1.0, 2.0, 4.0], (400, 1))
-    return hr.QueryLog(
-        quality,
-        costs,
-        features=np.hstack([expected, costs]),
-        signals=quality + rng.normal(size=expected.shape),
-        latency=costs,
-    )
-
-
-def test_budgets_as_limits() -> None:
-    train, test = wasteful_log().split(0.5)
-    met = hr.frontier(Blend(), train, test, strategies=["threshold_cascade", "routing"])
-    before = met.auc(50)
-    curve = met.curves["threshold_cascade"]
-    found = met.with_limits("threshold_cascade")
-    label = "threshold_cascade, budgets as limits"
-    assert list(found.curves) == [INTERPOLATION, "threshold_cascade", label, "routing"]
-    limited = found.curves[label]
-
-    seen = curve.train_qualities
-    assert seen is not None
-    best = [max(range(i + 1), key=lambda j: (seen[j], -j)) for i in range(len(seen))]
-    assert best != list(range(len(seen)))
-    for name in ("query_costs", "query_qualities", "query_latencies", "query_models"):
-        assert (getattr(limited, name) == getattr(curve, name)[:, best]).all()
-    assert limited.train_qualities is not None
-    assert (limited.train_qualities == seen[best]).all()
-    assert limited.lookahead == curve.lookahead
-
-    after = found.auc(50)
-    assert after[label].mean > after["threshold_cascade"].mean
-    assert {name: after[name] for name in before} == before
-    assert met.curves[INTERPOLATION].with_limits() is met.curves[INTERPOLATION]
-    with pytest.raises(ValueError, match=r"unknown strategies .'cascade'.: there are .'linear"):
-        met.with_limits("cascade")
-
-
-def test_of_equal_limits_the_smallest_budget_wins() -> None:
-    values = np.arange(8.0).reshape(2, 4)
-    curve = Curve(values, values, None, values, train_qualities=np.array([0.5, 0.5, 0.4, 0.6]))
-    assert curve.with_limits().query_costs.tolist() == values[:, [0, 0, 0, 3]].tolist()
 
 
 def test_areas_of_the_strategies(found: hr.Frontier) -> None:

@@ -19,6 +19,7 @@ from quality_rows import (
 from quality_scores import Score, average, scores
 from quality_splits import realised_costs
 from quality_tables import noise_tables
+from quality_thresholds import N_DRAWN, N_SEARCHES, N_SHARED, searched_curves
 from quality_times import synthetic
 
 
@@ -45,6 +46,41 @@ def test_every_row_has_a_score() -> None:
     gap = average([one, other]).minus(other)
     assert gap.mean == pytest.approx((one.auc - other.auc) / 2.0)
     assert gap.low == pytest.approx(one.minus(other).low / 2.0)
+
+
+def test_thresholds_sought_at_random() -> None:
+    log = synthetic(120, 3)
+    costs = log.cost * np.random.default_rng(0).uniform(1.0, 2.0, size=log.cost.shape)
+    log = hr.add_noise(hr.QueryLog(log.quality, costs), "medium")
+    tuning, test = log.split(0.5)
+    router = hr.Router(hr.NoisyEstimator(), strategy="threshold_cascade")
+    estimator = hr.NoisyEstimator().fit(tuning)
+    order = tuning.cost.mean(axis=0).argsort().tolist()
+
+    def outcomes(log: hr.QueryLog, thresholds: list[float]) -> tuple[float, float]:
+        cost = quality = 0.0
+        for row in range(log.n_queries):
+            after = [*thresholds[1:], -np.inf]  # that of the first step is of no use
+            for model, threshold in zip(order, after, strict=True):
+                cost += log.cost[row, model]
+                estimate = estimator.estimate(log.queries.rows([row]), [model])
+                if estimate.qualities[0, model] >= threshold:
+                    quality += log.quality[row, model]
+                    break
+        return cost / log.n_queries, quality / log.n_queries
+
+    budgets = np.array([0.0, tuning.cost.mean(), 9.0 * tuning.cost.max()])
+    curves = list(searched_curves(router, tuning, test, budgets))
+    assert len(curves) == N_SEARCHES
+    drawn = np.random.default_rng(1).uniform(size=(N_DRAWN, 3)).tolist()
+    tried = [*([i / (N_SHARED - 1)] * 3 for i in range(N_SHARED)), *drawn]
+    seen = [outcomes(tuning, thresholds) for thresholds in tried]
+    for column, budget in enumerate(budgets.tolist()):
+        limit = max(budget, min(cost for cost, _ in seen))
+        within = [i for i, (cost, _) in enumerate(seen) if cost <= limit]
+        best = min(within, key=lambda i: (-seen[i][1], seen[i][0]))
+        found = curves[1].costs[column], curves[1].qualities[column]
+        assert found == pytest.approx(outcomes(test, tried[best]))
 
 
 def test_an_estimator_may_learn_from_another_log() -> None:

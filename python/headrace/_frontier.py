@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 INTERPOLATION = "linear interpolation"
 """The baseline without estimates: mixtures of single models."""
-LIMITED = ", budgets as limits"
-"""Of a label: a budget may be left in part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +45,6 @@ class Curve:
         Number of models that ran.
     lookahead : float
         Factor on the uncertainty.
-    train_qualities : float64 array of shape (P,), or None
-        Mean quality on the log that was tuned on; None of what is not tuned.
     """
 
     query_costs: Floats
@@ -56,7 +52,6 @@ class Curve:
     query_latencies: Floats | None
     query_models: Floats
     lookahead: float = 1.0
-    train_qualities: Floats | None = None
 
     @property
     def costs(self) -> Floats:
@@ -67,27 +62,6 @@ class Curve:
     def qualities(self) -> Floats:
         """Mean quality at each budget."""
         return np.asarray(self.query_qualities.mean(axis=0))
-
-    def with_limits(self) -> Curve:
-        """Return the curve with budgets as limits, of which a part may be left.
-
-        Each budget has the policy, tuned for it or for a smaller one, with the highest quality on
-        the log that was tuned on; of equals the one of the smallest budget. The curve differs where
-        spending more gives less, as for a threshold cascade, which gives its last answer. A budget
-        that is below every policy keeps the cheapest, which costs more.
-        """
-        if self.train_qualities is None:
-            return self
-        found, latencies = self.train_qualities, self.query_latencies
-        best = [int(found[: i + 1].argmax()) for i in range(len(found))]
-        return Curve(
-            query_costs=self.query_costs[:, best],
-            query_qualities=self.query_qualities[:, best],
-            query_latencies=None if latencies is None else latencies[:, best],
-            query_models=self.query_models[:, best],
-            lookahead=self.lookahead,
-            train_qualities=found[best],
-        )
 
     def at(self, cost: float) -> dict[str, float]:
         """Return the mean quality, models per query and latency at a mean cost."""
@@ -163,21 +137,6 @@ class Frontier:
             (one, other): interval(areas[one] - areas[other], drawn[one] - drawn[other])
             for one, other in combinations(self.curves, 2)
         }
-
-    def with_limits(self, *names: str) -> Frontier:
-        """Return a frontier in which these strategies have a second curve, with budgets as limits.
-
-        It comes after their own, as ``"<name>, budgets as limits"``; see `Curve.with_limits`.
-        """
-        unknown = [name for name in names if name not in self.curves]
-        if unknown:
-            raise ValueError(f"unknown strategies {unknown}: there are {list(self.curves)}")
-        curves = {}
-        for name, curve in self.curves.items():
-            curves[name] = curve
-            if name in names:
-                curves[name + LIMITED] = curve.with_limits()
-        return replace(self, curves=curves)
 
     def table(self, n_bootstrap: int = 1000) -> str:
         """Return the strategies side by side: area, and figures at half the range of costs."""
@@ -466,8 +425,6 @@ def _curve(
             if policies[i].step_factors != policy.step_factors:
                 near = line_around(policies[i], price)
                 [mixtures[i]] = meet_each(tuning, policies[i], cost, [budget], near)
-    rollouts, weights = _rolled_out(tuning, policies, mixtures)
-    qualities = rollouts.answered(train.quality).mean(axis=1) @ weights
     rollouts, weights = _rolled_out(testing, policies, mixtures)
     latencies = None if test.latency is None else rollouts.summed(test.latency).T @ weights
     return Curve(
@@ -476,7 +433,6 @@ def _curve(
         query_latencies=latencies,
         query_models=rollouts.steps.T @ weights,
         lookahead=policy.lookahead,
-        train_qualities=qualities,
     )
 
 

@@ -147,9 +147,6 @@ def described(found: Frontier, n_bootstrap: int) -> dict[str, Any]:
                 if curve.query_latencies is None
                 else curve.query_latencies.mean(axis=0).tolist(),
                 "lookahead": curve.lookahead,
-                "train_qualities": None
-                if curve.train_qualities is None
-                else curve.train_qualities.tolist(),
             }
             for name, curve in found.curves.items()
         },
