@@ -49,6 +49,18 @@ class Rollouts:
     decisions: Integers
     estimates: Integers
 
+    def at(self, place: int) -> Rollouts:
+        """Return those at one of the prices."""
+        one = slice(place, place + 1)
+        return Rollouts(
+            self.rows,
+            self.paths[one],
+            self.answers[one],
+            self.plans[one],
+            self.decisions[one],
+            self.estimates[one],
+        )
+
     @property
     def steps(self) -> Integers:
         """Number of models that ran, shape (L, n)."""

@@ -7,7 +7,7 @@ gamma, so that the mean is met with equality.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +42,8 @@ N_LEVELS = 16
 """A line of prices resolves this share of the range of means, where it can."""
 N_REMEMBERED = 8
 """Rollouts at one price that are kept: those of a mixture are asked for again."""
+MOST_ALONE = 2
+"""So many prices are rolled out to be kept: those of a mixture."""
 TOLERANCE = 1e-9
 """Prices closer than this, in relation to their size, are neighbours."""
 
@@ -75,9 +77,11 @@ class Mixture:
 
     def roll_out(self, forecasts: Forecasts, policy: Policy) -> Iterator[tuple[float, Rollouts]]:
         """Roll both policies out, with their shares; a policy without a share is left out."""
-        for point, share in ((self.cheap, self.gamma), (self.dear, 1.0 - self.gamma)):
-            if share > 0.0:
-                yield share, alone(forecasts, policy, point)
+        both = (self.cheap, self.gamma), (self.dear, 1.0 - self.gamma)
+        parts = [(point, share) for point, share in both if share > 0.0]
+        rolled_out = each_alone(forecasts, policy, [point for point, _ in parts])
+        for (_, share), rollouts in zip(parts, rolled_out, strict=True):
+            yield share, rollouts
 
     def mean(self, forecasts: Forecasts, policy: Policy, values: Values) -> float:
         """Return the mean of values over queries, as expected of the mixture."""
@@ -87,14 +91,20 @@ class Mixture:
         )
 
 
-def alone(forecasts: Forecasts, policy: Policy, point: Point) -> Rollouts:
-    """Roll a policy out on all queries at one price; the last few of the queries are remembered."""
-    known, key = forecasts.rollouts, (policy, point)
-    if key not in known:
-        if len(known) >= N_REMEMBERED:
-            del known[next(iter(known))]
-        known[key] = roll_out(forecasts, policy, [point.price], ties=point.ties)
-    found: Rollouts = known[key]
+def each_alone(forecasts: Forecasts, policy: Policy, points: Sequence[Point]) -> list[Rollouts]:
+    """Roll a policy out on all queries at each point; the last few of the queries are remembered.
+
+    Points with the same ties are rolled out at once, which costs less.
+    """
+    known: dict[tuple[Policy, Point], Rollouts] = forecasts.rollouts
+    new = [point for point in dict.fromkeys(points) if (policy, point) not in known]
+    for ties in dict.fromkeys(point.ties for point in new):
+        alike = [point for point in new if point.ties == ties]
+        rollouts = roll_out(forecasts, policy, [point.price for point in alike], ties=ties)
+        known.update({(policy, point): rollouts.at(i) for i, point in enumerate(alike)})
+    found = [known[policy, point] for point in points]
+    for oldest in list(known)[:-N_REMEMBERED]:
+        del known[oldest]
     return found
 
 
@@ -108,7 +118,6 @@ class _End:
 
     point: Point
     rollouts: Rollouts
-    at: int
     values: Floats
 
     @property
@@ -116,17 +125,16 @@ class _End:
         return float(self.values.mean())
 
     def kept(self, rows: Bools) -> _End:
-        one = slice(self.at, self.at + 1)
         done = self.rollouts
         kept = Rollouts(
             done.rows[rows],
-            done.paths[one, rows],
-            done.answers[one, rows],
-            done.plans[one, rows],
-            done.decisions[one, rows],
-            done.estimates[one, rows],
+            done.paths[:, rows],
+            done.answers[:, rows],
+            done.plans[:, rows],
+            done.decisions[:, rows],
+            done.estimates[:, rows],
         )
-        return _End(self.point, kept, 0, self.values[rows])
+        return _End(self.point, kept, self.values[rows])
 
 
 def meet(
@@ -339,14 +347,16 @@ def _ends(
     rows: Integers | None = None,
     ties: str = "cheapest",
 ) -> list[_End]:
-    if rows is None and len(prices) == 1:
-        rollouts = alone(forecasts, policy, Point(float(prices[0]), ties))
-    else:
-        rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
+    points = [Point(float(price), ties) for price in prices]
+    if rows is None and len(points) <= MOST_ALONE:
+        rolled_out = each_alone(forecasts, policy, points)
+        return [
+            _End(point, rollouts, values(rollouts)[0])
+            for point, rollouts in zip(points, rolled_out, strict=True)
+        ]
+    rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
     found = values(rollouts)
-    return [
-        _End(Point(float(price), ties), rollouts, i, found[i]) for i, price in enumerate(prices)
-    ]
+    return [_End(point, rollouts.at(i), found[i]) for i, point in enumerate(points)]
 
 
 def _prices(
@@ -460,10 +470,10 @@ def _differing(one: _End, other: _End) -> Bools:
     """Say on which queries two policies plan differently anywhere."""
     differs: Bools = np.zeros(len(one.values), dtype=np.bool_)
     for left, right in (
-        (one.rollouts.paths[one.at], other.rollouts.paths[other.at]),
+        (one.rollouts.paths[0], other.rollouts.paths[0]),
         (
-            one.rollouts.plans[one.at].astype(np.int64).reshape(len(differs), -1),
-            other.rollouts.plans[other.at].astype(np.int64).reshape(len(differs), -1),
+            one.rollouts.plans[0].astype(np.int64).reshape(len(differs), -1),
+            other.rollouts.plans[0].astype(np.int64).reshape(len(differs), -1),
         ),
     ):
         width = min(left.shape[1], right.shape[1])
@@ -496,8 +506,11 @@ def _mixed(ends: Ends, dear: _End, cheap: _End, target: float) -> Mixture | None
     if len(dear.values) and _differing(dear, cheap).sum() > 1 and cheap.point.ties == "cheapest":
         pairs.insert(0, (Point(cheap.point.price, "dearest"), cheap.point))
     for high, low in pairs:
-        (above,) = ends(np.array([high.price]), ties=high.ties)
-        (below,) = ends(np.array([low.price]), ties=low.ties)
+        if high.ties == low.ties:
+            above, below = ends(np.array([high.price, low.price]), ties=low.ties)
+        else:
+            (above,) = ends(np.array([high.price]), ties=high.ties)
+            (below,) = ends(np.array([low.price]), ties=low.ties)
         slack = TOLERANCE * abs(target)
         if below.mean - slack <= target <= above.mean + slack:
             difference = above.mean - below.mean
