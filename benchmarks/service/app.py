@@ -76,14 +76,13 @@ class Service:
         except FullError:
             raise RefusedError(503, f"{self.limits.most_sessions} sessions are open") from None
         try:
-            with self.metrics.in_headrace():
-                run = self.router.start(
-                    given.get("features"), group=group, index=given.get("index", 0)
-                )
-                decide(run)
+            before = perf_counter()
+            run = self.router.start(given.get("features"), group=group, index=given.get("index", 0))
+            decide(run)
+            taken = perf_counter() - before
         except (ValueError, TypeError) as error:
             raise RefusedError(400, str(error)) from None
-        self.metrics.decisions.inc()
+        self.metrics.decided(taken)
         return json({"session": self.sessions.add(run), **state(run)})
 
     async def observe(self, request: Request, body: bytes) -> Response:
@@ -93,12 +92,13 @@ class Service:
         run = self.session(name)
         conflict = conflict_of(run, model)
         try:
-            with self.metrics.in_headrace():
-                run.observe(model, given.get("signal"), cost=given.get("cost"))
-                decide(run)
+            before = perf_counter()
+            run.observe(model, given.get("signal"), cost=given.get("cost"))
+            decide(run)
+            taken = perf_counter() - before
         except (SessionError, TypeError) as error:
             raise RefusedError(409 if conflict else 400, str(error), **state(run)) from None
-        self.metrics.decisions.inc()
+        self.metrics.decided(taken)
         if run.next_model is None:
             self.sessions.end(name)
         return json({"session": name, **state(run)})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from time import perf_counter
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -46,12 +44,10 @@ class Metrics:
             "headrace_open_sessions", "Sessions that are open.", registry=self.registry
         ).set_function(count_open)
 
-    @contextmanager
-    def in_headrace(self) -> Iterator[None]:
-        """Time a block as headrace's, if it does not fail."""
-        start = perf_counter()
-        yield
-        self.headrace_seconds.observe(perf_counter() - start)
+    def decided(self, seconds: float) -> None:
+        """Count a decision, and the seconds of headrace that it took."""
+        self.headrace_seconds.observe(seconds)
+        self.decisions.inc()
 
     def text(self) -> bytes:
         """Return all of it."""

@@ -32,17 +32,17 @@ def state_of(
     """
     compiled = decider.compiled.router(content, decider.policy.backend)
     if compiled is not None and (not compiled.n_rows or index < compiled.n_rows):
-        label = _label(decider, groups)
+        label = None if groups is None else _label(decider, groups)
         if label is not NotImplemented:
             session = compiled.start(features, label, dear, index, surcharge)
             return CompiledState(decider, session, features, groups, index)
     return PlainState(decider, row_of(features), groups, index, dear)
 
 
-def _label(decider: Decider, groups: NDArray[np.generic] | None) -> Any:
+def _label(decider: Decider, groups: NDArray[np.generic]) -> Any:
     """Return the label of the group; NotImplemented if labels of its kind were not fitted on."""
     seen = getattr(decider.estimator, "groups_", None)
-    if groups is None or seen is None or not len(seen):
+    if seen is None or not len(seen):
         return None
     kinds = "U" if seen.labels.dtype.kind == "U" else "bif"
     label = groups.item()

@@ -514,8 +514,8 @@ class Router:
         decider = self._decider()
         known = _known_features(features, decider.fit.n_features)
         groups = None if group is None else np.array([group])
-        dear = _drawn(decider.fit.mixture.gamma, seed) if dearer is None else dearer
-        dear = check_flag("dearer", dear)
+        gamma = decider.fit.mixture.gamma
+        dear = _drawn(gamma, seed) if dearer is None else check_flag("dearer", dearer)
         pace = None
         if deadline is not None or latency_weight:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)

@@ -132,7 +132,8 @@ class Session:
     @property
     def next_model(self) -> str | None:
         """Name of the model to run next; None says stop and give `answer`."""
-        return self._name(self.next_index)
+        column = self._next
+        return self._name(self.next_index if column is None else column)
 
     @property
     def next_index(self) -> int:
@@ -204,10 +205,11 @@ class Session:
             session stays as it was.
         """
         column = self._column(model)
-        self._refuse_unasked(column)
+        if column != self._next:
+            self._refuse_unasked(column)
         seen = self._signal(column, signal)
-        spent = self._amount("cost", cost)
-        passed = self._amount("latency", latency)
+        spent = 0.0 if cost is None else self._amount("cost", cost)
+        passed = 0.0 if latency is None else self._amount("latency", latency)
         self._state.observe(column, seen)
         self._cost += spent
         self._seconds += passed
@@ -241,7 +243,7 @@ class Session:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
-        self._cost += self._amount("cost", cost)
+        self._cost += 0.0 if cost is None else self._amount("cost", cost)
         self._excluded = {**(self._excluded or {}), column: reason}
         self._next = None
 
@@ -322,9 +324,7 @@ class Session:
         except ValueError as error:
             raise SessionError(str(error)) from None
 
-    def _amount(self, what: str, given: float | None) -> float:
-        if given is None:
-            return 0.0
+    def _amount(self, what: str, given: float) -> float:
         if type(given) is float and 0.0 <= given <= LARGEST:
             return given  # as most are
         try:
