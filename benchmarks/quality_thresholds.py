@@ -1,7 +1,7 @@
-"""The paper's baseline: a cascade whose thresholds are sought at random on the tuning rows.
+"""A threshold cascade as the paper has it, with thresholds that are sought at random.
 
-Unlike the strategy of `headrace.Router`, it leaves a part of a budget where spending more was worth
-less on the tuning rows.
+The paper's own search is TPE. Unlike the strategy of `headrace.Router`, both leave a part of a
+budget where spending more was worth less on the tuning rows.
 """
 
 from __future__ import annotations

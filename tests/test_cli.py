@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -572,6 +574,29 @@ def test_bad_queries(
     assert os.listdir(tmp_path) == [name]
 
 
+def test_npz_files_that_cannot_be_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "log.npz"
+    arguments = ("fit", path, *FIT[2:3], tmp_path / "new", *FIT[4:])
+    save_arrays(path, quality=np.zeros((2, 2)), cost=np.ones(2))
+    whole = path.read_bytes()
+    entry = whole.index(b"PK\x01\x02") + 8  # of the directory, its flags
+    path.write_bytes(whole[:entry] + b"\x01" + whole[entry + 1 :])  # encrypted, it says
+    assert "log.npz: this is not an NPZ file" in error(*arguments)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("quality.npy", np.random.default_rng(0).bytes(1000))
+    packed = path.read_bytes()
+    path.write_bytes(packed[:60] + bytes([255] * 100) + packed[160:])
+    assert "log.npz: this is not an NPZ file" in error(*arguments)
+    with zipfile.ZipFile(path, "w") as file:
+        header = io.BytesIO()
+        shape = {"descr": "<f8", "fortran_order": False, "shape": (10**11, 10**3)}
+        np.lib.format.write_array_header_1_0(header, shape)
+        file.writestr("quality.npy", header.getvalue())
+    assert "log.npz: this is not an NPZ file" in error(*arguments)
+    save_arrays(path, quality=np.zeros((2, 2)), cost=np.ones(2), models=np.array("a"))
+    assert "models must have shape (k,), got ()" in error(*arguments)
+
+
 def test_some_signals_of_a_model_are_not_all(folder: Path, tmp_path: Path) -> None:
     path = write_columns(
         tmp_path / "a.csv",
@@ -632,6 +657,7 @@ def test_help_names_all_commands_and_their_options() -> None:
 
 WITHOUT = """
 import sys
+import zipfile
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {missing!r}:

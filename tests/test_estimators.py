@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import headrace as hr
@@ -207,6 +208,50 @@ def test_the_check_says_what_is_wrong() -> None:
     assert "too high against the one after it, for all models" in words
     assert "the stated spread of the change is larger" in words
     assert all(fault in str(found) for fault in found.faults)
+
+
+def test_the_check_looks_at_the_models_that_did_not_run() -> None:
+    class Misled(hr.GaussianEstimator):
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            told = super().estimate(queries, ran)
+            if 0 in ran:
+                told.qualities[:, 1] += 0.5
+            return told
+
+    log = simulated(2000, binary=False)
+    found = Misled().check(log)
+    assert [(one, other) for one, other in np.argwhere(np.abs(found.told) > 0.4)] == [(0, 1)]
+    np.testing.assert_array_equal(found.told.diagonal(), found.bias)
+    fault = f"running {log.models[0]} moves the estimate of {log.models[1]} by +0."
+    assert any(fault in each for each in found.faults)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"qualities": np.full((50, 2), np.nan)}, "qualities must be finite"),
+        ({"qualities": np.zeros((50, 3))}, "qualities must have shape"),
+        ({"costs": -np.ones((50, 2))}, "costs must not be negative"),
+        ({"sigmas": np.ones(2)}, "sigmas must be 0 for models that have run"),
+        ({"covariance": np.eye(2)}, "covariance must be 0 for models that have run"),
+    ],
+)
+def test_the_check_refuses_what_a_router_refuses(change: dict[str, Any], message: str) -> None:
+    class Faulty:
+        def fit(self, log: hr.QueryLog) -> Faulty:
+            return self
+
+        def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+            good = hr.Estimates(np.zeros((50, 2)), np.ones((50, 2)))
+            return replace(good, **change) if len(ran) else good
+
+    quality = np.random.default_rng(0).uniform(size=(50, 2))
+    log = hr.QueryLog(quality, [1.0, 2.0])
+    with pytest.raises(ValueError, match=f"the estimator's {message}"):
+        hr.check_estimator(Faulty(), log, refit=False)
+    router = hr.Router(Faulty())
+    with pytest.raises(ValueError, match=f"the estimator's {message}"):
+        router.fit(log, budget=1.5)
 
 
 @pytest.mark.parametrize("binary", [False, True])

@@ -177,6 +177,12 @@ FAULTS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("unknown", {"strategies": ["best"]}, ValueError, "unknown strategy 'best'"),
     ("twice", {"strategies": ["index", "index"]}, ValueError, "different"),
     ("no router", {"strategies": {"a": "index"}}, TypeError, r"strategies\['a'\] must be a Router"),
+    (
+        "fixed",
+        {"strategies": {"a": hr.Router(Blend(), lambda_=0.3)}},
+        ValueError,
+        "a fixed lambda_",
+    ),
     ("label", {"strategies": {INTERPOLATION: hr.Router(Blend())}}, ValueError, "another one"),
     ("budgets", {"budgets": [[1.0]]}, ValueError, r"budgets must have shape \(P,\)"),
     ("no budget", {"budgets": []}, ValueError, "at least one"),

@@ -109,6 +109,14 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ),
     ("one name", {"models": "abc"}, TypeError, "got the name 'abc'"),
     ("names short", {"models": ["a", "b"]}, ValueError, "models must name 3 models, got 2"),
+    ("empty bytes", {"groups": [b"x", b"", b"y", b"y"]}, ValueError, "an empty label at index 1"),
+    (
+        "unsigned beyond",
+        {"groups": np.array([0, 2**63, 1, 1], dtype=np.uint64)},
+        ValueError,
+        r"below 2\*\*63, got 9223372036854775808 at index 1",
+    ),
+    ("no name", {"models": ["a", " ", "c"]}, ValueError, "names that are not empty"),
     ("names twice", {"models": ["a", "b", "a"]}, ValueError, "different names, got 'a' twice"),
     ("names of numbers", {"models": [1, 2, 3]}, TypeError, "models must be names, got 1"),
 ]

@@ -244,5 +244,7 @@ def test_bad_logs() -> None:
         hr.NoisyEstimator().estimate(noisy.queries, [])
     with pytest.raises(ValueError, match="fitted on 3 models, got 2"):
         hr.NoisyEstimator().fit(noisy).estimate(noisy.subset(models=[0, 1]).queries, [])
+    with pytest.raises(ValueError, match="different columns below 3, got"):
+        hr.NoisyEstimator().fit(noisy).estimate(noisy.queries, [3])
     with pytest.raises(TypeError, match="fuse must be True or False"):
         hr.NoisyEstimator(fuse="yes").fit(noisy)  # type: ignore[arg-type]

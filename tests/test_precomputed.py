@@ -98,6 +98,8 @@ def test_logs_that_do_not_fit() -> None:
         estimator.estimate(longer.queries.rows([0, 6]), [])
     with pytest.raises(ValueError, match="estimates of 3 models, got 2"):
         estimator.fit(log().subset(models=[0, 1]))
+    with pytest.raises(ValueError, match="different columns below 3, got"):
+        estimator.estimate(log().queries, [-1])
 
 
 @pytest.mark.parametrize(

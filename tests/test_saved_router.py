@@ -280,15 +280,21 @@ def test_each_part_is_needed_and_checked(tmp_path: Path, kind: str) -> None:
     for name, wrong in (
         ("fit.mixture.gamma", 1.5),
         ("fit.mixture.cheap.price", 10**400),
+        ("fit.mixture.cheap.price", -1.0),
+        ("fit.mixture.dear.price", 1e308),
         ("fit.mixture.dear.ties", "none"),
         ("fit.lookahead", -1.0),
         ("router.strategy", "guess"),
+        ("router.backend", "abacus"),
         ("estimator", "Exception"),
         ("estimator", "os.system"),
     ):
         refused(arrays, {**values, name: wrong})
     refused({**arrays, "fit.order": np.zeros(4, dtype=np.int64)}, values)
     refused({**arrays, "fit.step_factors": np.zeros(0)}, values)
+    refused({**arrays, "fit.step_factors": np.full(1, 1e150)}, values)
+    if kind == "logistic":
+        refused(arrays, {**values, "estimator.regressor": "mine"})
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -296,10 +302,12 @@ def test_each_part_is_needed_and_checked(tmp_path: Path, kind: str) -> None:
 def test_whatever_the_numbers_nothing_but_a_value_error(
     tmp_path: Path, data: st.DataObject
 ) -> None:
+    kind = data.draw(st.sampled_from(["binary", "gaussian"]))
+    (tmp_path / kind).mkdir(exist_ok=True)
     path = tmp_path / "fuzzed"
-    if not (tmp_path / "a.headrace").exists():
-        saved(tmp_path, "binary")
-    arrays, texts = read_tensor_file(tmp_path / "a.headrace")
+    if not (tmp_path / kind / "a.headrace").exists():
+        saved(tmp_path / kind, kind)
+    arrays, texts = read_tensor_file(tmp_path / kind / "a.headrace")
     values = json.loads(texts["values"])
     junk = st.one_of(
         st.none(),

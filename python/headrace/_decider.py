@@ -10,9 +10,9 @@ import numpy as np
 
 from headrace._check import check_factor
 from headrace._compiled import Compiled
+from headrace._estimators._answers import checked
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._fit import Fit
-from headrace._forecasts import checked
 from headrace._log import Integers, Queries
 from headrace._policy import Policy
 from headrace._problem import Bools, Floats, Problem

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from headrace._check import LARGEST
 from headrace._latency import ExpectedSeconds
 from headrace._log import Integers
 from headrace._options import TIES
@@ -69,7 +70,7 @@ class Fit:
             ("a step must have a factor", len(self.step_factors) > 0),
             (
                 "factors must be finite, not negative",
-                bool((np.isfinite(self.step_factors) & (self.step_factors >= 0.0)).all()),
+                bool(((self.step_factors >= 0.0) & (self.step_factors <= LARGEST)).all()),
             ),
             (
                 f"n_features and n_signals must be 0 to {LARGEST_WIDTH}",

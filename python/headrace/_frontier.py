@@ -356,6 +356,8 @@ def _routers(
             raise TypeError(f"strategies[{label!r}] must be a Router, got {router!r}")
         if label == INTERPOLATION:
             raise ValueError(f"{INTERPOLATION!r} is the label of the baseline: choose another one")
+        if router.get_params(deep=False)["lambda_"] is not None:
+            raise ValueError(f"strategies[{label!r}] has a fixed lambda_: a frontier looks for it")
         router.policy(1.0)  # a faulty option fails before any work
     return dict(strategies)
 

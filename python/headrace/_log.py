@@ -476,6 +476,12 @@ def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
     labels = np.array(as_array("groups", groups))
     if labels.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), got {labels.shape}")
+    if labels.dtype.kind == "u":  # a saved router has signed ones
+        beyond = np.flatnonzero(labels > np.iinfo(np.int64).max)
+        if len(beyond):
+            where = int(beyond[0])
+            raise ValueError(f"groups must be below 2**63, got {labels[where]} at index {where}")
+        labels = labels.astype(np.int64)
     entries = labels.tolist()
     missing = [is_missing(entry) for entry in entries]
     if any(missing):
@@ -484,7 +490,7 @@ def _labels(groups: ArrayLike, n: int) -> NDArray[np.generic]:
         if not all(isinstance(entry, str) for entry in entries):
             raise TypeError("groups must hold labels of one kind, such as str, got several")
         labels = np.array(entries)
-    blank = [isinstance(entry, str) and not entry.strip() for entry in entries]
+    blank = [isinstance(entry, str | bytes) and not entry.strip() for entry in entries]
     if any(blank):
         raise ValueError(f"groups has an empty label at index {blank.index(True)}")
     return labels
@@ -499,6 +505,8 @@ def _names(models: Sequence[str] | None, k: int) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"models must be names, got {name!r}")
+        if not name.strip():
+            raise ValueError(f"models must have names that are not empty, got {list(names)}")
     if len(names) != k:
         raise ValueError(f"models must name {k} models, got {len(names)}")
     if len(set(names)) < k:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from headrace._backends import pick
+from headrace._backends import BACKENDS, pick
 from headrace._check import (
     check_depth,
     check_factor,
@@ -61,6 +61,8 @@ class Policy:
         check_name("search", self.search, SEARCHES)
         check_number("lookahead", self.lookahead)
         check_threads(self.n_threads)
+        if self.backend is not None:
+            check_name("backend", self.backend, BACKENDS)
         if self.max_depth is not None:
             check_depth(self.max_depth, self.strategy)
         if not self.by_threshold:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +20,7 @@ from headrace._check import check_threads
 from headrace._forecasts import Forecasts
 from headrace._log import Integers, QueryLog
 from headrace._policy import Policy
-from headrace._problem import Floats
+from headrace._problem import Bools, Floats
 from headrace._rollout_problem import STOP, Bytes, Forecast, RolloutProblem
 
 
@@ -51,14 +52,20 @@ class Rollouts:
 
     def at(self, place: int) -> Rollouts:
         """Return those at one of the prices."""
-        one = slice(place, place + 1)
+        return self._part(self.rows, np.s_[place : place + 1])
+
+    def of(self, queries: Bools) -> Rollouts:
+        """Return those of the queries where a mask is true."""
+        return self._part(self.rows[queries], np.s_[:, queries])
+
+    def _part(self, rows: Integers, where: Any) -> Rollouts:
         return Rollouts(
-            self.rows,
-            self.paths[one],
-            self.answers[one],
-            self.plans[one],
-            self.decisions[one],
-            self.estimates[one],
+            rows,
+            self.paths[where],
+            self.answers[where],
+            self.plans[where],
+            self.decisions[where],
+            self.estimates[where],
         )
 
     @property

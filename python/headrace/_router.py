@@ -642,9 +642,14 @@ class Router:
         return self.lookahead is None and policy.looks_ahead
 
     def _probe(self) -> None:
-        """Ask the estimator what it makes of a query, before a model runs and after them all."""
+        """Look at the prices, and at estimates of a query before a run and after all runs."""
         decider = self._decider()
         k, fit = decider.n_models, decider.fit
+        points = [point.price for point in (fit.mixture.cheap, fit.mixture.dear)]
+        prices = decider.policy.prices(np.array(points))
+        check_floats("prices", prices, {"(2, T)": prices.shape})
+        if not decider.policy.by_threshold:
+            check_not_negative("prices", prices)
         queries = Queries(
             index=np.zeros(1, dtype=np.int64),
             n_models=k,

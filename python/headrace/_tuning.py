@@ -79,7 +79,7 @@ class Mixture:
         """Roll both policies out, with their shares; a policy without a share is left out."""
         both = (self.cheap, self.gamma), (self.dear, 1.0 - self.gamma)
         parts = [(point, share) for point, share in both if share > 0.0]
-        rolled_out = each_alone(forecasts, policy, [point for point, _ in parts])
+        rolled_out = roll_out_each(forecasts, policy, [point for point, _ in parts])
         for (_, share), rollouts in zip(parts, rolled_out, strict=True):
             yield share, rollouts
 
@@ -91,7 +91,7 @@ class Mixture:
         )
 
 
-def each_alone(forecasts: Forecasts, policy: Policy, points: Sequence[Point]) -> list[Rollouts]:
+def roll_out_each(forecasts: Forecasts, policy: Policy, points: Sequence[Point]) -> list[Rollouts]:
     """Roll a policy out on all queries at each point; the last few of the queries are remembered.
 
     Points with the same ties are rolled out at once, which costs less.
@@ -125,16 +125,7 @@ class _End:
         return float(self.values.mean())
 
     def kept(self, rows: Bools) -> _End:
-        done = self.rollouts
-        kept = Rollouts(
-            done.rows[rows],
-            done.paths[:, rows],
-            done.answers[:, rows],
-            done.plans[:, rows],
-            done.decisions[:, rows],
-            done.estimates[:, rows],
-        )
-        return _End(self.point, kept, self.values[rows])
+        return _End(self.point, self.rollouts.of(rows), self.values[rows])
 
 
 def meet(
@@ -349,7 +340,7 @@ def _ends(
 ) -> list[_End]:
     points = [Point(float(price), ties) for price in prices]
     if rows is None and len(points) <= MOST_ALONE:
-        rolled_out = each_alone(forecasts, policy, points)
+        rolled_out = roll_out_each(forecasts, policy, points)
         return [
             _End(point, rollouts, values(rollouts)[0])
             for point, rollouts in zip(points, rolled_out, strict=True)

@@ -59,5 +59,7 @@ def _log_of_arrays(arrays: dict[str, Any]) -> QueryLog:
         if name not in given:
             raise ValueError(f"there is no array {name!r}; arrays: {', '.join(arrays) or 'none'}")
     if "models" in given:
+        if given["models"].ndim != 1:
+            raise ValueError(f"models must have shape (k,), got {given['models'].shape}")
         given["models"] = given["models"].tolist()
     return QueryLog(**given)

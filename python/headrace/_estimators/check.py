@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from headrace._estimators._answers import checked
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
-from headrace._log import QueryLog
+from headrace._log import Queries, QueryLog
 from headrace._problem import Bools, Floats
 
 CERTAIN = 3.0
 """Standard errors beyond which a deviation is not put down to chance."""
+CERTAIN_OF_MANY = 5.0
+"""The same where all pairs of models are looked at."""
 SLOPE_TOLERANCE = 0.15
 SHARE_TOLERANCE = 0.05
 """Of a bias, or a claim too high, in units of the standard deviation of quality."""
@@ -35,6 +39,9 @@ class EstimatorCheck:
     bias, bias_error : float64 array of shape (k,)
         Mean of the change that running a model brings. 0 where estimates are posterior means.
         NaN where no row has a quality.
+    told, told_error : float64 array of shape (k, k)
+        Mean change that running a model (row) brings to the estimate of each model (column), 0
+        where estimates are posterior means; the diagonal is `bias`.
     stated, realised : float64 array of shape (k,)
         Spread of that change: as stated (root mean square over queries), as it came.
     spread_error : float64 array of shape (k,)
@@ -52,6 +59,8 @@ class EstimatorCheck:
     slope_error: Floats
     bias: Floats
     bias_error: Floats
+    told: Floats
+    told_error: Floats
     stated: Floats
     realised: Floats
     spread_error: Floats
@@ -82,6 +91,16 @@ class EstimatorCheck:
                     f"the estimate before a run is {way} against the one after it, for "
                     f"{self._named(where)}"
                 )
+        told = np.where(np.eye(len(self.models), dtype=np.bool_), np.nan, np.abs(self.told))
+        misled = told > np.maximum(tolerance, CERTAIN_OF_MANY * self.told_error)
+        if misled.any():
+            one, other = divmod(int(np.where(misled, told, 0.0).argmax()), len(self.models))
+            more = int(misled.sum()) - 1
+            found.append(
+                f"running {self.models[one]} moves the estimate of {self.models[other]} by "
+                f"{self.told[one, other]:+.3f} in the mean, where no change is to be expected"
+                + (f", and the like for {more} more pairs of models" if more else "")
+            )
         least = np.maximum(self.realised, 1e-3 * self.quality_spread)
         known = np.isfinite(self.spread_error)
         error = np.where(known, self.spread_error, 0.0)
@@ -204,6 +223,12 @@ def check_estimator(
     -------
     EstimatorCheck
 
+    Raises
+    ------
+    ValueError, TypeError
+        Estimates that no router takes: of a wrong shape, not finite, negative costs, uncertainty of
+        models that have run.
+
     Examples
     --------
     >>> import numpy as np, headrace as hr
@@ -220,46 +245,53 @@ def check_estimator(
         learn, held = log.split(share, seed=seed)
         fitted = fitted_copy(estimator, learn)
     queries, k = held.queries, held.n_models
-    before = fitted.estimate(queries, [])
+
+    def asked(queries: Queries, ran: Sequence[int]) -> Estimates:
+        return checked(fitted.estimate(queries, ran), len(queries), k, ran)
+
+    before = asked(queries, [])
     deviations = np.broadcast_to(before.deviations(), before.qualities.shape)
-    slope, slope_error, bias, bias_error = (np.full(k, np.nan) for _ in range(4))
-    realised, spread_error = np.full(k, np.nan), np.full(k, np.nan)
+    slope, slope_error, spread_error = (np.full(k, np.nan) for _ in range(3))
+    told, moved = (np.full((k, k), np.nan) for _ in range(2))
+    n_known = np.zeros(k, dtype=np.int64)
     for i in range(k):
         rows = np.flatnonzero(~np.isnan(held.quality[:, i]))
-        after = fitted.estimate(queries.rows(rows), [i]).qualities[:, i]
-        ante = before.qualities[rows, i]
-        change = after - ante
-        n = len(rows)
-        bias[i], realised[i] = (change.mean(), change.std()) if n else (np.nan, np.nan)
-        bias_error[i] = realised[i] / np.sqrt(max(n, 1))
+        changes = asked(queries.rows(rows), [i]).qualities - before.qualities[rows]
+        ante, change = before.qualities[rows, i], changes[:, i]
+        n = n_known[i] = len(rows)
+        if n:
+            told[i], moved[i] = changes.mean(axis=0), changes.std(axis=0)
         spread_error[i] = _spread_error(change)
         square = ((ante - ante.mean()) ** 2).sum() if n > 2 else 0.0
         if square > 1e-12 * n * float(np.abs(ante).max(initial=0.0)) ** 2:
-            slope[i] = 1.0 + ((ante - ante.mean()) * (change - bias[i])).sum() / square
-            left = change - bias[i] - (slope[i] - 1.0) * (ante - ante.mean())
+            slope[i] = 1.0 + ((ante - ante.mean()) * (change - told[i, i])).sum() / square
+            left = change - told[i, i] - (slope[i] - 1.0) * (ante - ante.mean())
             slope_error[i] = np.sqrt((left**2).sum() / (n - 2) / square)
     full = np.flatnonzero(held.quality.shape[1] == (~np.isnan(held.quality)).sum(axis=1))
     ends = np.full((3, 2), np.nan)
     if len(full):
         complete = queries.rows(full)
         stages: tuple[Estimates, ...] = (
-            fitted.estimate(complete, []),
-            fitted.estimate(complete, range(k)),
+            asked(complete, []),
+            asked(complete, range(k)),
         )
         for j, stage in enumerate(stages):
             best = stage.qualities.argmax(axis=1)
             claimed = stage.qualities[np.arange(len(full)), best]
             got = held.quality[full, best]
             ends[:, j] = claimed.mean(), got.mean(), (got - claimed).std() / np.sqrt(len(full))
+    told_error = moved / np.sqrt(np.maximum(n_known, 1))[:, None]
     return EstimatorCheck(
         models=held.models,
         n_queries=held.n_queries,
         slope=slope,
         slope_error=slope_error,
-        bias=bias,
-        bias_error=bias_error,
+        bias=told.diagonal(),
+        bias_error=told_error.diagonal(),
+        told=told,
+        told_error=told_error,
         stated=np.sqrt((deviations**2).mean(axis=0)),
-        realised=realised,
+        realised=moved.diagonal(),
         spread_error=spread_error,
         claimed=ends[0],
         achieved=ends[1],

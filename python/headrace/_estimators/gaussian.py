@@ -33,7 +33,7 @@ from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
 from headrace._problem import Bools, Floats
 from headrace._remembered import Remembered
-from headrace._state import Array, Kind, Parameter, Part, Value
+from headrace._state import Array, Kind, Parameter, Part, StateError, Value
 
 Self = TypeVar("Self", bound="GaussianEstimator")
 
@@ -201,6 +201,12 @@ class GaussianEstimator(EstimatorBase):
             surprise = self._surprise(queries, general, codes, columns, qualities)
             qualities = qualities + surprise @ known.gains
         return Estimates(qualities, self._costs(queries, codes), covariance=known.change)
+
+    def refuse_nonsense(self) -> None:
+        """Raise StateError if no fit can have learned this, or it is not in a file."""
+        super().refuse_nonsense()
+        if self.regressor is not None:
+            raise StateError(f"a file holds no regressor, got {self.regressor!r}")
 
     def _check_parameters(self) -> None:
         check_name("calibration", self.calibration, CALIBRATIONS)

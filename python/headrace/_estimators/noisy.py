@@ -10,6 +10,7 @@ import numpy as np
 
 from headrace._check import check_flag, check_integer, check_name, check_not_negative
 from headrace._estimators._parameters import Parameters
+from headrace._estimators.base import run_set
 from headrace._estimators.check import Checked
 from headrace._estimators.protocol import Estimates
 from headrace._log import Queries, QueryLog
@@ -196,7 +197,7 @@ class NoisyEstimator(Parameters, Checked):
             raise ValueError("the NoisyEstimator is not fitted yet: call fit first")
         if queries.n_models != self.n_models_:
             raise ValueError(f"fitted on {self.n_models_} models, got {queries.n_models}")
-        run = list(ran)
+        run = run_set(ran, self.n_models_).tolist()
         before, price = self._seen(queries)
         qualities = _apply(self.before_, before[..., None])
         if run:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from headrace._check import as_array, check_floats, check_not_negative
 from headrace._covariance import lower_cholesky
+from headrace._estimators.base import run_set
 from headrace._estimators.check import Checked
 from headrace._estimators.protocol import Estimates
 from headrace._log import Integers, Queries, QueryLog
@@ -106,7 +107,7 @@ class PrecomputedEstimator(Checked):
 
     def estimate(self, queries: Queries, ran: Sequence[int]) -> Estimates:
         """Return the rows of these queries, with the estimates after a run for those of ``ran``."""
-        rows, run = self._places(queries), list(ran)
+        rows, run = self._places(queries), run_set(ran, queries.n_models).tolist()
         qualities = self.qualities[rows]
         if self.post is not None:
             after = self.post[rows][:, run]
