@@ -51,28 +51,36 @@ double drawn_excess(double quality, double sigma, const double* z, const double*
     return add_lanes(lane);
 }
 
-// Wide enough for the compiler to see a loop and vectorise it; the order of a max is free.
-double largest(const double* values, std::size_t count) noexcept {
-    constexpr std::size_t kWide = 4 * kLanes;
-    double lane[kWide] = {};
-    const std::size_t in_blocks = count - count % kWide;
-    for (std::size_t s = 0; s < in_blocks; s += kWide) {
-        for (std::size_t l = 0; l < kWide; ++l) {
-            const double value = values[s + l];
-            const double size = value < 0.0 ? -value : value;
-            lane[l] = lane[l] < size ? size : lane[l];
+Summary summarise(const double* values, std::size_t count) noexcept {
+    constexpr std::size_t kRegisters = kLanes / kWidth;
+    Wide sums[kRegisters] = {};
+    Wide squares[kRegisters] = {};
+    Wide sizes[kRegisters] = {};
+    const std::size_t in_blocks = count - count % kLanes;
+    for (std::size_t s = 0; s < in_blocks; s += kLanes) {
+        for (std::size_t r = 0; r < kRegisters; ++r) {
+            const Wide value = load(values + s + r * kWidth);
+            sums[r] += value;
+            squares[r] += value * value;
+            sizes[r] = larger(sizes[r], magnitude(value));
+        }
+    }
+    double sum[kLanes], square[kLanes], largest = 0.0;
+    for (std::size_t r = 0; r < kRegisters; ++r) {
+        store(sum + r * kWidth, sums[r]);
+        store(square + r * kWidth, squares[r]);
+        for (std::size_t l = 0; l < kWidth; ++l) {
+            const double size = lane(sizes[r], l);
+            largest = largest < size ? size : largest;
         }
     }
     for (std::size_t s = in_blocks; s < count; ++s) {
         const double size = values[s] < 0.0 ? -values[s] : values[s];
-        lane[s - in_blocks] = lane[s - in_blocks] < size ? size : lane[s - in_blocks];
+        sum[s - in_blocks] += values[s];
+        square[s - in_blocks] += values[s] * values[s];
+        largest = largest < size ? size : largest;
     }
-    for (std::size_t half = kWide / 2; half > 0; half /= 2) {
-        for (std::size_t l = 0; l < half; ++l) {
-            lane[l] = lane[l] < lane[half + l] ? lane[half + l] : lane[l];
-        }
-    }
-    return lane[0];
+    return {add_lanes(sum), add_lanes(square), largest};
 }
 
 void raise(double* __restrict level, const double* __restrict x, std::size_t length) noexcept {

@@ -33,8 +33,10 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
 
     gains_.clear();
     if (chosen.size() < query.max_new) {
+        const Moments level = query.moments(best_.data());
         for (const std::size_t i : query.candidates) {
             if (!chosen.empty() && i == chosen.front()) continue;
+            if (query.excess_bound(i, level) <= price(i)) continue;
             const double gain = query.excess(i, best_.data()) - price(i);
             if (gain > 0.0) gains_.emplace_back(gain, i);
             pace.work(query.length);

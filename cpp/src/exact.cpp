@@ -219,16 +219,25 @@ private:
             last_level_ = root.level;
         }
 
+        // A bound of a gain is enough where the model does not pay by it.
+        const double* level = root.level.data();
+        const Moments moments = query.moments(level);
+        const auto gain = [&](std::size_t i) {
+            pace_.work(query.length);
+            return query.excess(i, level) - query.lambda * query.costs[i];
+        };
         gains_.clear();
         for (const std::size_t i : query.candidates) {
-            gains_.push_back(query.excess(i, root.level.data()) - query.lambda * query.costs[i]);
-            pace_.work(query.length);
+            const double most = query.excess_bound(i, moments) - query.lambda * query.costs[i];
+            gains_.push_back(most <= 0.0 ? most : gain(i));
         }
-        dual_.set(query.mean(root.level.data()), gains_, query.max_new, ran() == nullptr);
+        dual_.set(query.mean(level), gains_, query.max_new, ran() == nullptr);
         first_bound_ = dual_.total();
         survivors_.clear();
         for (std::size_t c = 0; c < gains_.size(); ++c) {
-            if (!cannot_tie(dual_.with(gains_[c]))) survivors_.push_back(query.candidates[c]);
+            if (cannot_tie(dual_.with(gains_[c]))) continue;
+            const std::size_t i = query.candidates[c];
+            if (gains_[c] > 0.0 || !cannot_tie(dual_.with(gain(i)))) survivors_.push_back(i);
         }
         pool_.fill(query, survivors_);
         undominated_.resize(pool_.size());

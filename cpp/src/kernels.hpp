@@ -29,6 +29,13 @@ namespace kernels {
 // The quality of a model that may not run, below every reservation value.
 inline constexpr double kClosed = -1e300;
 
+// Of a row of numbers.
+struct Summary {
+    double sum;
+    double squares;  // their sum
+    double largest;  // magnitude
+};
+
 // What routing has to know of the models of a row.
 struct RoutedRow {
     double best;             // highest value
@@ -53,8 +60,8 @@ struct Kernels {
     double (*drawn_excess)(double quality, double sigma, const double* z, const double* level,
                            std::size_t n_samples) noexcept;
 
-    // Largest magnitude of count numbers.
-    double (*largest)(const double* values, std::size_t count) noexcept;
+    // Of count numbers, not padded.
+    Summary (*summarise)(const double* values, std::size_t count) noexcept;
 
     // level[s] = max(level[s], x[s]).
     void (*raise)(double* level, const double* x, std::size_t length) noexcept;
@@ -145,8 +152,8 @@ inline double drawn_excess(double quality, double sigma, const double* z, const 
     return table().drawn_excess(quality, sigma, z, level, n_samples);
 }
 
-inline double largest(const double* values, std::size_t count) noexcept {
-    return table().largest(values, count);
+inline Summary summarise(const double* values, std::size_t count) noexcept {
+    return table().summarise(values, count);
 }
 
 inline void raise(double* level, const double* x, std::size_t length) noexcept {

@@ -60,6 +60,13 @@ double Query::excess(std::size_t model, const double* level) const {
            static_cast<double>(problem.n_samples);
 }
 
+double Query::excess_bound(std::size_t model, const Moments& level) const {
+    const Moments& row = rows_.moments(model);
+    const double mean = qualities[model] + sigma(model) * row.mean - level.mean;
+    const double deviation = sigma(model) * row.deviation + level.deviation;
+    return 0.5 * (mean + std::sqrt(mean * mean + deviation * deviation)) + allowance_;
+}
+
 void Query::best_of_ran(double* best) const {
     if (ran.empty()) {
         std::fill_n(best, length, 0.0);
@@ -90,7 +97,7 @@ void Query::bound_rounding() {
     double lowest = kInfinity;
     double highest = -kInfinity;
     for (std::size_t i = 0; i < problem.n_models; ++i) {
-        const double reach = sigma(i) * rows_.largest;
+        const double reach = sigma(i) * rows_.facts->largest();
         lowest = std::min(lowest, qualities[i] - reach);
         highest = std::max(highest, qualities[i] + reach);
     }

@@ -41,6 +41,13 @@ public:
     // Mean of (x - level)+ over the draws x of one model, without making them.
     double excess(std::size_t model, const double* level) const;
 
+    // Bounds excess() by the moments of a level: by those of the difference, of which the part
+    // above zero is half the sum of it and its magnitude.
+    double excess_bound(std::size_t model, const Moments& level) const;
+
+    // Of a level.
+    Moments moments(const double* level) const { return moments_of(level, problem.n_samples); }
+
     // Draws of one model, padded with zeros; if all were made ahead.
     const double* draws(std::size_t model) const { return draws_.data() + model * length; }
 
@@ -72,9 +79,9 @@ private:
     double largest_ = 0.0;
     double allowance_ = 0.0;
     double cost_rounding_ = 0.0;
-    std::vector<double> own_rows_;  // of a covariance of the query's own, or of reveals
-    Doubles draws_;                 // (k, length)
-    mutable Doubles scratch_;       // draws of one model
+    OwnRows own_rows_;         // of a covariance of the query's own, or of reveals
+    Doubles draws_;            // (k, length)
+    mutable Doubles scratch_;  // draws of one model
 };
 
 }  // namespace headrace

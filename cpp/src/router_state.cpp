@@ -97,11 +97,11 @@ RunSetFacts RouterState::make_facts(const Workspace& workspace) const {
         for (const std::size_t i : workspace.order) {
             samples.insert(samples.end(), policy_.samples_of(i), policy_.samples_of(i) + each);
         }
-        facts.draws.resize(n * each);
+        facts.rows.data.resize(n * each);
         const std::function<bool()> never;
         Control control(never);
-        correlate(factor.values.data(), samples.data(), n, each, facts.draws.data(), control);
-        facts.largest = kernels::largest(facts.draws.data(), facts.draws.size());
+        correlate(factor.values.data(), samples.data(), n, each, facts.rows.data.data(), control);
+        facts.rows.view(each);
     }
     facts.conditioned.covariance = {};
     return facts;

@@ -14,18 +14,20 @@
 #include <vector>
 
 #include "estimator.hpp"
+#include "samples.hpp"
 
 namespace headrace {
 
 // Of one set of models that have run, and one of models that are out.
 struct RunSetFacts {
-    Conditioned conditioned;    // without its covariance
-    std::vector<double> draws;  // correlated, by position; empty where there are none
-    double largest = 0.0;       // magnitude of a draw
+    Conditioned conditioned;  // without its covariance
+    OwnRows rows;             // correlated, by position; empty where there are none
 
     std::size_t n_bytes() const {
-        return sizeof(*this) + sizeof(double) * (conditioned.gains.size() +
-                                                 conditioned.deviations.size() + draws.size());
+        return sizeof(*this) +
+               sizeof(double) *
+                   (conditioned.gains.size() + conditioned.deviations.size() + rows.data.size()) +
+               rows.facts.n_bytes();
     }
 };
 

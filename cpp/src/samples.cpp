@@ -1,11 +1,50 @@
 #include "samples.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "kernels.hpp"
 #include "reveal_draws.hpp"
 
 namespace headrace {
+
+namespace {
+
+// Sums in another order, and squares, differ by less.
+Moments moments_of(const kernels::Summary& found, std::size_t count) {
+    const auto n = static_cast<double>(count);
+    const double mean = found.sum / n;
+    const double square = found.squares / n;
+    const double rounding = std::numeric_limits<double>::epsilon() * (n + 16.0) * square;
+    return {mean, std::sqrt(std::max(square - mean * mean, 0.0) + 2.0 * rounding)};
+}
+
+}  // namespace
+
+Moments moments_of(const double* values, std::size_t count) {
+    return moments_of(kernels::summarise(values, count), count);
+}
+
+void RowFacts::make(const double* rows, std::size_t n_rows, std::size_t n_samples) {
+    moments_.clear();
+    largest_ = 0.0;
+    for (std::size_t i = 0; i < n_rows; ++i) {
+        const kernels::Summary found = kernels::summarise(rows + i * n_samples, n_samples);
+        moments_.push_back(moments_of(found, n_samples));
+        largest_ = std::max(largest_, found.largest);
+    }
+}
+
+SampleRows certain_rows() {
+    static constexpr double kNoDraw = 0.0;
+    static const RowFacts facts = [] {
+        RowFacts made;
+        made.make(&kNoDraw, 1, 1);
+        return made;
+    }();
+    return {&kNoDraw, 0, &facts};
+}
 
 void correlate(const double* factor, const double* samples, std::size_t k, std::size_t n_samples,
                double* draws, Control& control) {
@@ -20,14 +59,13 @@ void correlate(const double* factor, const double* samples, std::size_t k, std::
 void Samples::make(Control& control) {
     const std::size_t n_samples = problem_.n_samples;
     if (problem_.samples == nullptr) {  // nothing is uncertain
-        shared_.assign(1, 0.0);
-        rows_ = {shared_.data(), 0, 0.0};
+        rows_ = certain_rows();
     } else if (problem_.reveals) {
         falling_ = falling_order(problem_.samples, problem_.n_models, n_samples);
         rows_ = {};  // each query has its own
     } else if (!problem_.factor) {
-        const std::size_t size = problem_.n_models * n_samples;
-        rows_ = {problem_.samples, n_samples, kernels::largest(problem_.samples, size)};
+        shared_.facts.make(problem_.samples, problem_.n_models, n_samples);
+        rows_ = {problem_.samples, n_samples, &shared_.facts};
     } else if (problem_.factor.stride == 0 || problem_.n_queries == 1) {
         rows_ = correlated(problem_.factor[0], shared_, control);
     } else {
@@ -35,22 +73,20 @@ void Samples::make(Control& control) {
     }
 }
 
-SampleRows Samples::rows(std::size_t row, std::vector<double>& own, Control& control) const {
+SampleRows Samples::rows(std::size_t row, OwnRows& own, Control& control) const {
     if (rows_.data != nullptr) return rows_;
     if (!problem_.reveals) return correlated(problem_.factor[row], own, control);
-    const std::size_t size = problem_.n_models * problem_.n_samples;
-    own.resize(size);
-    draw_changes(problem_, row, falling_.data(), own.data());
-    return {own.data(), problem_.n_samples, kernels::largest(own.data(), size)};
+    own.data.resize(problem_.n_models * problem_.n_samples);
+    draw_changes(problem_, row, falling_.data(), own.data.data());
+    return own.view(problem_.n_samples);
 }
 
-SampleRows Samples::correlated(const double* factor, std::vector<double>& rows,
-                               Control& control) const {
+SampleRows Samples::correlated(const double* factor, OwnRows& own, Control& control) const {
     const std::size_t k = problem_.n_models;
     const std::size_t n_samples = problem_.n_samples;
-    rows.resize(k * n_samples);
-    correlate(factor, problem_.samples, k, n_samples, rows.data(), control);
-    return {rows.data(), n_samples, kernels::largest(rows.data(), k * n_samples)};
+    own.data.resize(k * n_samples);
+    correlate(factor, problem_.samples, k, n_samples, own.data.data(), control);
+    return own.view(n_samples);
 }
 
 }  // namespace headrace

@@ -12,13 +12,54 @@
 
 namespace headrace {
 
+// The mean and the standard deviation of numbers; the latter may be too large by rounding, but not
+// too small.
+struct Moments {
+    double mean = 0.0;
+    double deviation = 0.0;
+};
+
+Moments moments_of(const double* values, std::size_t count);
+
+// What is known of rows of draws.
+class RowFacts {
+public:
+    void make(const double* rows, std::size_t n_rows, std::size_t n_samples);
+
+    const Moments& moments(std::size_t row) const { return moments_[row]; }
+    double largest() const { return largest_; }  // magnitude of a draw
+    std::size_t n_bytes() const { return moments_.size() * sizeof(Moments); }
+
+private:
+    std::vector<Moments> moments_;
+    double largest_ = 0.0;
+};
+
 // Draws of all models, one row of n_samples each; a stride of zero is one row for all.
 struct SampleRows {
     const double* data = nullptr;
     std::size_t stride = 0;
-    double largest = 0.0;  // magnitude
+    const RowFacts* facts = nullptr;
 
     const double* operator[](std::size_t model) const { return data + model * stride; }
+    const Moments& moments(std::size_t model) const {
+        return facts->moments(stride == 0 ? 0 : model);
+    }
+};
+
+// Rows of models of which nothing is uncertain.
+SampleRows certain_rows();
+
+// Rows and what is known of them.
+struct OwnRows {
+    std::vector<double> data;
+    RowFacts facts;
+
+    // Looks at the rows, once they are written.
+    SampleRows view(std::size_t n_samples) {
+        facts.make(data.data(), data.size() / n_samples, n_samples);
+        return {data.data(), n_samples, &facts};
+    }
 };
 
 // Writes the correlated draws w = L z of k models, with a lower factor L and draws z of shape
@@ -38,13 +79,13 @@ public:
     void lay(const SampleRows& rows) { rows_ = rows; }
 
     // The rows for a query; those of a covariance of its own, or of reveals, are made in `own`.
-    SampleRows rows(std::size_t row, std::vector<double>& own, Control& control) const;
+    SampleRows rows(std::size_t row, OwnRows& own, Control& control) const;
 
 private:
-    SampleRows correlated(const double* factor, std::vector<double>& rows, Control& control) const;
+    SampleRows correlated(const double* factor, OwnRows& own, Control& control) const;
 
     const Problem& problem_;
-    std::vector<double> shared_;
+    OwnRows shared_;
     std::vector<std::uint32_t> falling_;  // the order of the draws, for reveals
     SampleRows rows_;
 };

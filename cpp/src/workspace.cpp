@@ -10,7 +10,6 @@ namespace headrace {
 
 namespace {
 
-constexpr double kNoDraw = 0.0;  // of models of which nothing is uncertain
 constexpr std::size_t kNoGroup = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
@@ -52,7 +51,7 @@ Workspace::Workspace(const Policy& policy, const RevealTables* reveals, std::siz
     if (policy.uses_samples()) {
         problem_.samples = policy.samples.data();
         problem_.n_samples = policy.n_samples;
-        largest_sample_ = kernels::largest(problem_.samples, policy.samples.size());
+        sample_facts_.make(problem_.samples, policy.order.size(), policy.n_samples);
     }
     selection_ = {&next_model_, supermodel_.get(), &numbers_[0], &numbers_[1],
                   &numbers_[2], &numbers_[3],      &optimal_,    &nodes_};
@@ -96,20 +95,20 @@ void Workspace::lay_samples(const RunSetFacts* facts) {
     switch (policy_.ahead) {
         case Ahead::kDeviations:
             if (order.size() == policy_.order.size()) {
-                return samples_.lay({problem_.samples, each, largest_sample_});
+                return samples_.lay({problem_.samples, each, &sample_facts_});
             }
-            draws_.clear();
+            own_rows_.data.clear();
             for (const std::size_t i : order) {
-                draws_.insert(draws_.end(), policy_.samples_of(i), policy_.samples_of(i) + each);
+                const double* from = policy_.samples_of(i);
+                own_rows_.data.insert(own_rows_.data.end(), from, from + each);
             }
-            return samples_.lay(
-                {draws_.data(), each, kernels::largest(draws_.data(), draws_.size())});
+            return samples_.lay(own_rows_.view(each));
         case Ahead::kCovariance:
-            return samples_.lay({facts->draws.data(), each, facts->largest});
+            return samples_.lay({facts->rows.data.data(), each, &facts->rows.facts});
         case Ahead::kReveals:
             return lay_changes();
         case Ahead::kNothing:
-            return samples_.lay({&kNoDraw, 0, 0.0});
+            return samples_.lay(certain_rows());
     }
 }
 
@@ -124,9 +123,9 @@ void Workspace::lay_changes() {
         }
         falling = falling_.data();
     }
-    draws_.resize(order.size() * each);
-    draw_changes(problem_, 0, falling, draws_.data());
-    samples_.lay({draws_.data(), each, kernels::largest(draws_.data(), draws_.size())});
+    own_rows_.data.resize(order.size() * each);
+    draw_changes(problem_, 0, falling, own_rows_.data.data());
+    samples_.lay(own_rows_.view(each));
 }
 
 void Workspace::lay_reveals(std::size_t group) {

@@ -65,9 +65,9 @@ private:
     std::unique_ptr<Streamer> streamer_;  // one of the two
     std::unique_ptr<Searcher> searcher_;
     Samples samples_;
-    std::vector<double> draws_;  // of the models that are not out, where some are, or of reveals
+    OwnRows own_rows_;  // of the models that are not out, where some are, or of reveals
     std::vector<std::uint32_t> falling_;  // their order, for reveals, where some are out
-    double largest_sample_ = 0.0;
+    RowFacts sample_facts_;
 };
 
 }  // namespace headrace

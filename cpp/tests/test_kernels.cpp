@@ -42,11 +42,17 @@ void literals(const Kernels& kernels) {
     kernels.lower(level.data(), x.data(), 8);
     CHECK(level == (std::vector<double>{1.0, 1.0, 2.0, -2.0, 0.0, 0.0, 0.0, 0.0}));
 
-    CHECK_EQUAL(kernels.largest(x.data(), 4), 3.0);
-    CHECK_EQUAL(kernels.largest(x.data(), 0), 0.0);
     const std::vector<double> negative = {-1.0, -2.0, -7.0, 2.0, 1.0, 0.0, 3.0, -4.0, 5.0, -8.0};
-    CHECK_EQUAL(kernels.largest(negative.data(), 8), 7.0);
-    CHECK_EQUAL(kernels.largest(negative.data(), 10), 8.0);
+    const auto summary_is = [&](std::size_t length, double sum, double squares, double largest) {
+        const kernels::Summary found = kernels.summarise(negative.data(), length);
+        CHECK_EQUAL(found.sum, sum);
+        CHECK_EQUAL(found.squares, squares);
+        CHECK_EQUAL(found.largest, largest);
+    };
+    summary_is(0, 0.0, 0.0, 0.0);
+    summary_is(3, -10.0, 54.0, 7.0);
+    summary_is(8, -8.0, 84.0, 7.0);
+    summary_is(10, -11.0, 173.0, 8.0);
 
     CHECK(kernels.at_least(x.data(), x.data(), 8));
     CHECK(!kernels.at_least(x.data(), higher.data(), 8));
@@ -256,7 +262,8 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     all.push_back(screened);
     all.push_back(
         {found.best, found.largest_quality, found.lowest_cost, found.highest_cost, reached});
-    all.push_back({kernels.largest(from, length)});
+    const kernels::Summary summary = kernels.summarise(from, length);
+    all.push_back({summary.sum, summary.squares, summary.largest});
     all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
     if (padded) {
         all.push_back({norm});

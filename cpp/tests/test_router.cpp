@@ -417,13 +417,13 @@ void the_cache_is_bounded() {
     const auto make = [&] {
         ++n_made;
         headrace::RunSetFacts facts;
-        facts.draws.assign(100, static_cast<double>(n_made));
+        facts.rows.data.assign(100, static_cast<double>(n_made));
         return facts;
     };
     std::unique_ptr<headrace::RunSetFacts> own;
     const auto get = [&](std::uint64_t key) {
         const std::uint64_t words[] = {key, 0};
-        return cache.get(words, make, own).draws.front();
+        return cache.get(words, make, own).rows.data.front();
     };
     std::vector<double> first;
     for (std::uint64_t key = 0; key < 100; ++key) first.push_back(get(key));
