@@ -30,7 +30,7 @@ import headrace as hr
 import numpy as np
 from common import machine
 from figures import Goal, Measured, figures
-from headrace._compiled_state import CompiledState
+from headrace._query_state import PlainState
 from numpy.typing import NDArray
 from tables import Table, microseconds
 from workloads import WORKLOADS, Floats
@@ -152,7 +152,7 @@ class Walker:
             else known.signals[:, :, 0].tolist()
         )
         self.costs: list[list[float]] = log.cost.tolist()
-        self.compiled = isinstance(self.start(0)._state, CompiledState)
+        self.compiled = not isinstance(self.start(0)._state, PlainState)
 
     def start(self, row: int) -> hr.Session:
         """Start a session for a query."""
@@ -178,9 +178,8 @@ class Walker:
 
     def walk_compiled(self, row: int, times: Times) -> list[int]:
         """Walk one query by calls of the compiled session, and nothing around them."""
-        state = self.start(row)._state
-        assert isinstance(state, CompiledState)
-        session = state._session
+        session = self.start(row)._state
+        assert not isinstance(session, PlainState)
         path: list[int] = []
         while True:
             start = perf_counter()

@@ -13,7 +13,6 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
-#include <variant>
 #include <vector>
 
 #include "headrace/headrace.hpp"
@@ -244,12 +243,6 @@ struct SharedRouter {
     std::shared_ptr<const headrace::Router> router;
 };
 
-std::span<const double> numbers_of(const MaybeArray<double>& array, const char* name) {
-    if (!array) return {};
-    if (array->ndim() > 1) bad_shape(name);
-    return {array->data(), static_cast<std::size_t>(array->size())};
-}
-
 // Views a text, which must live as long as the label. One that is not Unicode was never fitted on.
 headrace::Label label_of(const py::object& given) {
     if (given.is_none()) return {};
@@ -276,6 +269,7 @@ SharedRouter read_router(const py::bytes& content) {
 // What Python holds of a session.
 struct HeldSession {
     headrace::Session session;
+    std::vector<double> seen;  // signals of what has run, in turn
     std::atomic<bool> in_use{false};
 };
 
@@ -293,37 +287,42 @@ public:
     ~Use() { held_.in_use.store(false, std::memory_order_release); }
 
     headrace::Session* operator->() const { return &held_.session; }
+    std::vector<double>& seen() const { return held_.seen; }
 
 private:
     HeldSession& held_;
 };
 
-// Numbers of one query: in an array, in a list of floats, or none.
-using MaybeNumbers = std::optional<std::variant<Array<double>, py::list>>;
-
-std::vector<double> listed_numbers(const py::list& list, const char* name) {
-    std::vector<double> numbers;
-    numbers.reserve(list.size());
-    for (const py::handle item : list) {
-        if (!PyFloat_Check(item.ptr())) throw py::type_error(std::string(name) + " must be floats");
-        numbers.push_back(PyFloat_AS_DOUBLE(item.ptr()));
+// Numbers of one query: in an array, in a list of floats, in a float, or none. Views them where
+// they are, which is with the object or in `room`.
+std::span<const double> numbers_of(const py::handle given, const char* name,
+                                   std::vector<double>& room) {
+    if (given.is_none()) return {};
+    if (py::isinstance<Array<double>>(given)) {
+        const auto array = py::reinterpret_borrow<Array<double>>(given);
+        if (array.ndim() > 1) bad_shape(name);
+        return {array.data(), static_cast<std::size_t>(array.size())};
     }
-    return numbers;
+    const auto take = [&](const py::handle item) {
+        if (!PyFloat_Check(item.ptr())) throw py::type_error(std::string(name) + " must be floats");
+        room.push_back(PyFloat_AS_DOUBLE(item.ptr()));
+    };
+    room.clear();
+    if (PyList_Check(given.ptr())) {
+        for (const py::handle item : py::reinterpret_borrow<py::list>(given)) take(item);
+    } else {
+        take(given);
+    }
+    return room;
 }
 
-std::unique_ptr<HeldSession> start(const SharedRouter& shared, const MaybeNumbers& features,
+std::unique_ptr<HeldSession> start(const SharedRouter& shared, const py::object& features,
                                    const py::object& group, bool dearer, std::int64_t row,
-                                   const MaybeArray<double>& surcharge) {
-    std::span<const double> known;
-    std::vector<double> listed;
-    if (features && std::holds_alternative<py::list>(*features)) {
-        listed = listed_numbers(std::get<py::list>(*features), "features");
-        known = listed;
-    } else if (features) {
-        known = numbers_of(std::get<Array<double>>(*features), "features");
-    }
+                                   const py::object& surcharge) {
+    std::vector<double> known, extra;
     auto held = std::make_unique<HeldSession>(headrace::Session(shared.router));
-    held->session.start({known, label_of(group), dearer, row, numbers_of(surcharge, "surcharge")});
+    held->session.start({numbers_of(features, "features", known), label_of(group), dearer, row,
+                         numbers_of(surcharge, "surcharge", extra)});
     return held;
 }
 
@@ -344,12 +343,39 @@ std::int64_t next_model(HeldSession& held) {
     }
 }
 
-void observe(HeldSession& held, std::size_t model, const MaybeArray<double>& signals) {
-    Use(held)->observe(model, numbers_of(signals, "signals"));
+void observe(HeldSession& held, std::size_t model, const py::object& signals) {
+    const Use session(held);
+    std::vector<double> room;
+    const std::span<const double> known = numbers_of(signals, "signals", room);
+    std::vector<double>& seen = session.seen();
+    const std::size_t before = seen.size();
+    seen.insert(seen.end(), known.begin(), known.end());
+    try {
+        session->observe(model, known);
+    } catch (...) {
+        seen.resize(before);
+        throw;
+    }
 }
 
-void observe_one(HeldSession& held, std::size_t model, double signal) {
-    Use(held)->observe(model, {&signal, 1});
+std::int64_t answer(HeldSession& held) {
+    const Use session(held);
+    return session->path().empty() ? -1 : static_cast<std::int64_t>(session->answer());
+}
+
+py::tuple ran(HeldSession& held) {
+    const Use session(held);
+    const std::span<const std::size_t> path = session->path();
+    py::tuple models(path.size());
+    for (std::size_t i = 0; i < path.size(); ++i) models[i] = path[i];
+    return models;
+}
+
+py::array_t<double> seen(HeldSession& held) {
+    const Use session(held);
+    const std::size_t n_ran = session->path().size();
+    return array_of(std::vector<double>(session.seen()),
+                    {n_ran, n_ran == 0 ? 0 : session.seen().size() / n_ran});
 }
 
 py::tuple estimates(HeldSession& held) {
@@ -388,21 +414,18 @@ void bind_routers(py::module_& module) {
                                [](const SharedRouter& shared) { return shared.router->models(); })
         .def_property_readonly("n_rows",
                                [](const SharedRouter& shared) { return shared.router->n_rows(); })
-        .def("start", &start, py::arg("features").noconvert(), py::arg("group"), py::arg("dearer"),
-             py::arg("row"), py::arg("surcharge").noconvert());
+        .def("start", &start, py::arg("features"), py::arg("group"), py::arg("dearer"),
+             py::arg("row"), py::arg("surcharge"));
     py::class_<HeldSession>(module, "Session", plain, made, py::is_final(),
                             "One query; of one thread at a time.")
         .def("next_model", &next_model)
-        .def("observe", &observe_one, py::arg("model"), py::arg("signals").noconvert())
-        .def("observe", &observe, py::arg("model"), py::arg("signals").noconvert())
+        .def("observe", &observe, py::arg("model"), py::arg("signals"))
         .def(
             "exclude", [](HeldSession& held, std::size_t model) { Use(held)->exclude(model); },
             py::arg("model"))
-        .def(
-            "is_excluded",
-            [](HeldSession& held, std::size_t model) { return Use(held)->is_excluded(model); },
-            py::arg("model"))
-        .def("answer", [](HeldSession& held) { return Use(held)->answer(); })
+        .def("answer", &answer)
+        .def_property_readonly("ran", &ran)
+        .def("seen", &seen)
         .def("estimates", &estimates)
         .def("choice", &choice);
     module.def("read_router", &read_router, py::arg("content"),

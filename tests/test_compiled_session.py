@@ -14,7 +14,6 @@ import headrace as hr
 import numpy as np
 import pytest
 from headrace._compiled import Compiled
-from headrace._compiled_state import CompiledState
 from headrace._query_state import PlainState
 from headrace._tensor_file import read_tensor_file, write_tensor_file
 from test_estimators import simulated
@@ -248,7 +247,7 @@ def test_a_session_is_the_same_either_way(
         for fail in (-1, 0, 1):
             for given in options:
                 compiled, run = followed(router, log, row, fail, **given)
-                assert isinstance(run._state, CompiledState)
+                assert isinstance(run._state, core.Session)
                 with monkeypatch.context() as patch:
                     patch.setattr(Compiled, "router", lambda *_: None)
                     plain, run = followed(router, log, row, fail, **given)
@@ -262,7 +261,7 @@ def test_models_that_would_be_late() -> None:
     run = router.start(
         log.queries.features[0], dearer=False, deadline=10.0, seconds=[1.0, 1.0, 20.0, 1.0, 30.0]
     )
-    assert isinstance(run._state, CompiledState)
+    assert isinstance(run._state, core.Session)
     assert log.queries.signals is not None
     while (i := run.next_index) >= 0:
         assert i not in (2, 4)
@@ -331,13 +330,13 @@ def test_copies_and_new_fits_start_afresh() -> None:
     run = router.start(features, dearer=False)
     for copied in (copy.deepcopy(router), pickle.loads(pickle.dumps(router))):
         other = copied.start(features, dearer=False)
-        assert isinstance(other._state, CompiledState)
+        assert isinstance(other._state, core.Session)
         assert other.next_model == run.next_model
     before = router._decider()
     assert router._decider() is before
     router.n_threads = 2
     assert router._decider() is not before
-    assert isinstance(router.start(features)._state, CompiledState)
+    assert isinstance(router.start(features)._state, core.Session)
 
 
 def test_the_first_session_of_a_fit_settles_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +354,7 @@ def test_the_first_session_of_a_fit_settles_the_backend(monkeypatch: pytest.Monk
     assert isinstance(other.start(features)._state, PlainState)
     assert plain.next_model == router.start(features, dearer=False).next_model
     again = other.fit(log, budget=float(log.cost.mean()))
-    assert isinstance(again.start(features)._state, CompiledState)
+    assert isinstance(again.start(features)._state, core.Session)
 
 
 # The compiled router by itself
@@ -401,8 +400,7 @@ def test_misuse_and_bad_files() -> None:
     with pytest.raises(ValueError, match="surcharge must not be negative"):
         compiled.start(np.zeros(2), None, False, 0, np.full(K, -1.0))
     session = compiled.start(np.zeros(2), None, False, 0, None)
-    with pytest.raises(RuntimeError, match="no model has run"):
-        session.answer()
+    assert (session.answer(), session.ran, session.seen().shape) == (-1, (), (0, 0))
     with pytest.raises(RuntimeError, match="nothing is decided yet"):
         session.choice()
     first = session.next_model()
@@ -443,9 +441,9 @@ def test_a_long_decision_lets_others_run_but_not_in_its_session() -> None:
     with ThreadPoolExecutor(1) as pool:
         decision = pool.submit(session.next_model)
         with pytest.raises(RuntimeError, match="this session is in use by another thread"):
-            any(session.is_excluded(0) for _ in iter(decision.done, True))
+            any(session.ran for _ in iter(decision.done, True))
     assert decision.result() == session.next_model() >= 0
-    assert not session.is_excluded(0)
+    assert session.ran == ()
 
 
 @pytest.mark.parametrize("kind", ["gaussian groups", "gaussian logistic", "binary own"])

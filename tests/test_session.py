@@ -776,12 +776,12 @@ def test_lists_with_a_will_of_their_own() -> None:
     router = hr.Router(given, lambda_=0.1).fit(log, refit=False)
     with pytest.raises(ValueError, match="features must"):
         router.start(Short([0.1] * 9))
-    shown = router.start(Masked([np.nan] * 8))._state.queries().features
-    assert shown == pytest.approx(np.zeros((1, 8)))
+    shown = router.start(Masked([np.nan] * 8))._asked[0]
+    assert shown == pytest.approx(np.zeros(8))
     told = Shared([0.5] * 8)
     run = router.start(told)
     told[:] = [99.0] * 8
-    assert run._state.queries().features == pytest.approx(np.full((1, 8), 0.5))
+    assert run._asked[0] == pytest.approx(np.full(8, 0.5))
 
 
 @pytest.mark.parametrize("make", [np.array, list])

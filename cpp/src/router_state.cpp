@@ -39,14 +39,17 @@ std::unique_ptr<Workspace> RouterState::workspace(const std::uint64_t* ran,
     if (found == nullptr) {
         found = std::make_unique<Workspace>(policy_, estimator_->reveals(), n_open);
     }
+    for (const std::size_t i : found->ran) found->has_run[i] = 0;
     found->ran.clear();
-    found->order.clear();
     for (std::size_t i = 0; i < k; ++i) {
-        const bool has_run = holds(ran, i);
-        found->has_run[i] = has_run ? 1 : 0;
-        if (has_run) found->ran.push_back(i);
-        const std::size_t at = policy_.order[i];
-        if (!holds(out, at)) found->order.push_back(at);
+        if (!holds(ran, i)) continue;
+        found->has_run[i] = 1;
+        found->ran.push_back(i);
+    }
+    if (found->order.empty()) {  // else it has all models, as before
+        for (const std::size_t i : policy_.order) {
+            if (!holds(out, i)) found->order.push_back(i);
+        }
     }
     return found;
 }

@@ -27,13 +27,15 @@ void check_numbers(const char* what, std::span<const double> given, std::size_t 
 
 // The highest estimate of what has run, the first of equals by position; of a threshold cascade the
 // last that ran.
-std::size_t best_of(const Workspace& workspace, bool by_threshold) {
-    std::size_t best = 0;
-    bool found = false;
-    for (const std::size_t i : workspace.order) {
-        if (workspace.has_run[i] == 0) continue;
-        if (!found || by_threshold || workspace.qualities[i] > workspace.qualities[best]) best = i;
-        found = true;
+std::size_t best_of(const Workspace& workspace, const Policy& policy) {
+    const auto better = [&](std::size_t a, std::size_t b) {
+        const double gain = workspace.qualities[a] - workspace.qualities[b];
+        const bool before = policy.position[a] < policy.position[b];
+        return policy.by_threshold ? !before : gain > 0.0 || (gain == 0.0 && before);
+    };
+    std::size_t best = workspace.ran.empty() ? 0 : workspace.ran.front();
+    for (const std::size_t i : workspace.ran) {
+        if (better(i, best)) best = i;
     }
     return best;
 }
@@ -113,7 +115,7 @@ std::int64_t Session::next_model(const std::function<bool()>& poll) {
     const Policy& policy = state.policy();
     std::unique_ptr<Workspace> workspace = state.workspace(ran_bits(), excluded_bits(), n_open());
     const RunSetFacts* facts = estimate(*workspace);
-    const std::size_t best = best_of(*workspace, policy.by_threshold);
+    const std::size_t best = best_of(*workspace, policy);
 
     Choice choice;
     const bool* chosen = nullptr;  // by position
@@ -183,7 +185,7 @@ std::size_t Session::answer() const {
     if (state.policy().by_threshold) return path_.back();
     std::unique_ptr<Workspace> workspace = state.workspace(ran_bits(), excluded_bits(), n_open());
     estimate(*workspace);
-    const std::size_t best = best_of(*workspace, false);
+    const std::size_t best = best_of(*workspace, state.policy());
     state.give_back(std::move(workspace));
     return best;
 }

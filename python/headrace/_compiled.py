@@ -10,6 +10,7 @@ from headrace._backends import cpp, pick
 
 if TYPE_CHECKING:
     import headrace._core as _core
+    from headrace._decider import Decider
 
 
 class Compiled:
@@ -24,17 +25,17 @@ class Compiled:
         self._router: _core.Router | None = None
         self._tried = False
 
-    def router(self, content: Callable[[], bytes], backend: str | None) -> _core.Router | None:
-        """Return it, made of what a file of the fit holds.
+    def router(self, content: Callable[[Decider], bytes], decider: Decider) -> _core.Router | None:
+        """Return it, made of what a file of the decider's fit holds.
 
         None where another backend decides, or the compiled one cannot read the fit: then the
         estimator is not one of the package, or depends on other libraries. Which backend decides is
         settled by the first call.
         """
         if not self._tried:
-            if pick(backend) is cpp:
+            if pick(decider.policy.backend) is cpp:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    self._router = cpp.router(content())
+                    self._router = cpp.router(content(decider))
             self._tried = True
         return self._router
 

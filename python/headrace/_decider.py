@@ -98,10 +98,6 @@ class Decider:
         if self.unseen is not None:
             self.unseen.setflags(write=False)
 
-    def is_of(self, fit: Fit, estimator: Estimator) -> bool:
-        """Say whether these are what it was made of."""
-        return self.fit is fit and self.estimator is estimator
-
     @property
     def n_models(self) -> int:
         """Number of models, k."""

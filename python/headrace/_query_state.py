@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,8 @@ from headrace._decider import NO_MODELS, Decider
 from headrace._log import Queries
 from headrace._problem import Floats, Numbers
 
-
-def row_of(features: Numbers | None) -> Floats | None:
-    """Return the features of a query in an array of shape (1, d)."""
-    return None if features is None else np.array(features, ndmin=2)
+Asked: TypeAlias = tuple[Numbers | None, NDArray[np.generic] | None, int]
+"""What is known of a query before any model runs: its features, its group in an array, its row."""
 
 
 class QueryState(Protocol):
@@ -24,100 +21,102 @@ class QueryState(Protocol):
 
     Models are columns of the log that the router was fitted on. The session checks what the user
     says, and words it; a state may trust its arguments.
-
-    Attributes
-    ----------
-    ran : tuple of int
-        Models that have run, in turn.
     """
 
-    ran: tuple[int, ...]
+    @property
+    def ran(self) -> tuple[int, ...]:
+        """Models that have run, in turn."""
 
-    def observe(self, model: int, signal: Floats | float | None) -> None:
+    def observe(self, model: int, signals: Floats | float | None, /) -> None:
         """Take in that a model has run.
 
-        ``signal`` has shape (m,), or is a number where m is 1, or None where m is 0.
+        ``signals`` have shape (m,), or are a number where m is 1, or None where m is 0.
         """
 
-    def decide(self, barred: Collection[int], surcharge: Floats | None) -> int:
-        """Return the model to run next, or -1 to stop.
+    def exclude(self, model: int, /) -> None:
+        """Take a model that has not run out of the candidates."""
 
-        ``barred`` are no candidates, and none of them has run. ``surcharge``, of shape (k,), is
-        added to the expected costs.
-        """
+    def next_model(self) -> int:
+        """Return the model to run next, or -1 to stop."""
 
-    def best(self) -> int:
+    def answer(self) -> int:
         """Return the model whose answer to give if no other runs, or -1 if none has run."""
 
-    def queries(self) -> Queries:
-        """Return the query, with the signals so far; it counts as one of a log."""
+    def seen(self) -> Floats:
+        """Return the signals of what has run, shape (len(ran), m)."""
+
+
+def queries_of(decider: Decider, asked: Asked, state: QueryState) -> Queries:
+    """Return the query, with the signals so far; it counts as one of a log."""
+    features, groups, index = asked
+    ran = state.ran
+    signals = decider.no_signals() if ran else decider.unseen
+    if ran and signals is not None:
+        signals[0, list(ran)] = state.seen()
+    return Queries(
+        index=np.array([index]),
+        n_models=decider.n_models,
+        features=None if features is None else np.array(features, ndmin=2),
+        signals=signals,
+        groups=groups,
+    )
 
 
 class PlainState:
     """A state that works with every estimator, strategy and backend.
 
     It keeps what was observed and nothing that follows from it: estimates are asked for when a
-    decision is.
+    decision is. ``surcharge``, of shape (k,), is added to the expected costs.
     """
 
-    __slots__ = ("_best", "_dear", "_decider", "_features", "_groups", "_index", "_signals", "ran")
+    __slots__ = ("_asked", "_barred", "_best", "_dear", "_decider", "_seen", "_surcharge", "ran")
 
     def __init__(
-        self,
-        decider: Decider,
-        features: Floats | None,
-        groups: NDArray[np.generic] | None,
-        index: int,
-        dear: bool,
+        self, decider: Decider, asked: Asked, dear: bool, surcharge: Floats | None
     ) -> None:
         self.ran: tuple[int, ...] = NO_MODELS
         self._decider = decider
-        self._features = features
-        self._groups = groups
-        self._index = index
+        self._asked = asked
         self._dear = dear
-        self._signals: Floats | None = None
+        self._surcharge = surcharge
+        self._barred: tuple[int, ...] = NO_MODELS
+        self._seen: tuple[Floats | float | None, ...] = ()
         self._best: int | None = -1
 
-    def observe(self, model: int, signal: Floats | float | None) -> None:
+    def observe(self, model: int, signals: Floats | float | None, /) -> None:
         """Take in that a model has run."""
-        if signal is not None:
-            if self._signals is None:
-                self._signals = self._decider.no_signals()
-            assert self._signals is not None
-            self._signals[0, model] = signal
         self.ran += (model,)
+        self._seen += (signals,)
         self._best = None
 
-    def decide(self, barred: Collection[int], surcharge: Floats | None) -> int:
+    def exclude(self, model: int, /) -> None:
+        """Take a model that has not run out of the candidates."""
+        self._barred += (model,)
+
+    def next_model(self) -> int:
         """Return the model to run next, or -1 to stop."""
         decider, ran = self._decider, sorted(self.ran)
-        estimates = decider.estimates(self.queries(), ran)
+        estimates = decider.estimates(queries_of(decider, self._asked, self), ran)
         if ran:
             self._best = int(decider.best(estimates.qualities, ran)[0])
-        among = decider.candidates(barred)
+        among = decider.candidates(self._barred)
         if len(among.order) == len(ran):
             return -1
-        if surcharge is not None:
-            estimates = replace(estimates, costs=estimates.costs + surcharge)
+        if self._surcharge is not None:
+            estimates = replace(estimates, costs=estimates.costs + self._surcharge)
         position = int(decider.decide(estimates, ran, self._dear, among).next_model[0])
         return position if position < 0 else int(among.order[position])
 
-    def best(self) -> int:
+    def answer(self) -> int:
         """Return the model whose answer to give if no other runs, or -1 if none has run."""
         if self._best is None:
             ran = sorted(self.ran)
-            qualities = self._decider.estimates(self.queries(), ran).qualities
-            self._best = int(self._decider.best(qualities, ran)[0])
+            queries = queries_of(self._decider, self._asked, self)
+            self._best = int(
+                self._decider.best(self._decider.estimates(queries, ran).qualities, ran)[0]
+            )
         return self._best
 
-    def queries(self) -> Queries:
-        """Return the query, with the signals so far."""
-        signals = self._signals
-        return Queries(
-            index=np.array([self._index]),
-            n_models=self._decider.n_models,
-            features=self._features,
-            signals=self._decider.unseen if signals is None else signals,
-            groups=self._groups,
-        )
+    def seen(self) -> Floats:
+        """Return the signals of what has run, shape (len(ran), m)."""
+        return np.array(self._seen, dtype=np.float64).reshape(len(self.ran), -1)

@@ -173,7 +173,7 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: tuple[dict[str, Any], Decider] | None = None
+        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider] | None = None
 
     @property
     def lambda_(self) -> float | None:
@@ -519,16 +519,10 @@ class Router:
         pace = None
         if deadline is not None or latency_weight:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
-        state = state_of(
-            decider,
-            lambda: self._content(decider),
-            known,
-            groups,
-            check_integer("index", index, 0, LARGEST_INDEX),
-            dear,
-            None if pace is None else pace.surcharge,
-        )
-        return Session(decider, state, dearer=dear, pace=pace)
+        asked = known, groups, check_integer("index", index, 0, LARGEST_INDEX)
+        surcharge = None if pace is None else pace.surcharge
+        state = state_of(decider, self._content, asked, dear, surcharge)
+        return Session(decider, asked, state, dear, pace)
 
     async def arun(
         self,
@@ -619,14 +613,19 @@ class Router:
 
     def _decider(self) -> Decider:
         """Return what decides; made once for a fit, a number of threads and a backend."""
+        made, n_threads, backend = self._made, self.n_threads, self.backend
+        if made is not None:
+            learned, of_threads, of_backend, decider = made
+            if learned is self._learned and of_threads == n_threads and of_backend == backend:
+                return decider
         self._check_fitted()
-        (fit, estimator, policy, parameters), made = self._learned, self._made
-        execution = {"n_threads": self.n_threads, "backend": self.backend}
-        if made is None or made[0] != execution or not made[1].is_of(fit, estimator):
-            policy = replace(policy, n_threads=self.n_threads, backend=self.backend)
-            made = execution, Decider(fit, estimator, policy, parameters | execution)
-            self._made = made
-        return made[1]
+        learned = self._learned
+        fit, estimator, policy, parameters = learned
+        policy = replace(policy, n_threads=n_threads, backend=backend)
+        parameters = parameters | {"n_threads": n_threads, "backend": backend}
+        decider = Decider(fit, estimator, policy, parameters)
+        self._made = learned, n_threads, backend, decider
+        return decider
 
     def _content(self, decider: Decider) -> bytes:
         """Return the content of the file that the router is saved in."""

@@ -13,7 +13,7 @@ from headrace._check import LARGEST, check_floats, check_integer, check_number
 from headrace._decider import Decider
 from headrace._explanation import Explanation, explain
 from headrace._problem import Floats
-from headrace._query_state import QueryState
+from headrace._query_state import Asked, QueryState, queries_of
 
 STOP = -1
 EXCLUDED = "excluded"
@@ -105,10 +105,11 @@ class Session:
     """
 
     __slots__ = (
-        "_barred",
+        "_asked",
         "_cost",
         "_decider",
         "_excluded",
+        "_late",
         "_next",
         "_pace",
         "_seconds",
@@ -117,17 +118,18 @@ class Session:
     )
 
     def __init__(
-        self, decider: Decider, state: QueryState, *, dearer: bool, pace: Pace | None
+        self, decider: Decider, asked: Asked, state: QueryState, dearer: bool, pace: Pace | None
     ) -> None:
         self.dearer = dearer
         self._decider = decider
+        self._asked = asked
         self._state = state
         self._pace = pace
         self._cost = 0.0
         self._seconds = 0.0
         self._next: int | None = None
         self._excluded: dict[int, str] | None = None
-        self._barred: dict[int, str] | None = None  # at the last decision
+        self._late: dict[int, str] | None = None  # at the last decision
 
     @property
     def next_model(self) -> str | None:
@@ -139,20 +141,15 @@ class Session:
     def next_index(self) -> int:
         """Column of the model to run next in the router's ``models_``; -1 says stop."""
         if self._next is None:
-            barred, surcharge = self._excluded, None
             if self._pace is not None:
-                late = self._pace.too_slow(self._seconds)
-                barred = {i: why for i, why in late.items() if i not in self._state.ran}
-                barred.update(self._excluded or {})
-                surcharge = self._pace.surcharge
-            self._next = self._state.decide(barred or (), surcharge)
-            self._barred = barred
+                self._bar_late(self._pace)
+            self._next = self._state.next_model()
         return self._next
 
     @property
     def answer(self) -> str | None:
         """Name of the model whose answer to give: the best so far; None if no model has run."""
-        return self._name(self._state.best())
+        return self._name(self._state.answer())
 
     @property
     def ran(self) -> tuple[str, ...]:
@@ -162,8 +159,7 @@ class Session:
     @property
     def excluded(self) -> dict[str, str]:
         """Models that are no candidates, and why."""
-        barred = {**(self._barred or {}), **(self._excluded or {})}
-        return {self._decider.fit.models[column]: why for column, why in barred.items()}
+        return {self._decider.fit.models[column]: why for column, why in self._barred.items()}
 
     @property
     def cost(self) -> float:
@@ -243,7 +239,10 @@ class Session:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
-        self._cost += 0.0 if cost is None else self._amount("cost", cost)
+        spent = 0.0 if cost is None else self._amount("cost", cost)
+        if column not in self._barred:
+            self._state.exclude(column)
+        self._cost += spent
         self._excluded = {**(self._excluded or {}), column: reason}
         self._next = None
 
@@ -252,11 +251,11 @@ class Session:
         next_index = self.next_index
         return explain(
             self._decider,
-            self._state.queries(),
+            queries_of(self._decider, self._asked, self._state),
             self._state.ran,
             next_index,
             dearer=self.dearer,
-            barred=self._barred or {},
+            barred=self._barred,
             surcharge=None if self._pace is None else self._pace.surcharge,
         )
 
@@ -269,6 +268,18 @@ class Session:
     def __repr__(self) -> str:
         ran = ", ".join(self.ran) or "nothing"
         return f"<Session: {ran} has run, {len(self._excluded or ())} excluded>"
+
+    @property
+    def _barred(self) -> dict[int, str]:
+        return {**(self._late or {}), **(self._excluded or {})}
+
+    def _bar_late(self, pace: Pace) -> None:
+        ran, barred = self._state.ran, self._barred
+        late = {i: why for i, why in pace.too_slow(self._seconds).items() if i not in ran}
+        for column in late:
+            if column not in barred:
+                self._state.exclude(column)  # for good, as time only goes on
+        self._late = late
 
     def _name(self, column: int) -> str | None:
         return self._decider.fit.models[column] if column >= 0 else None
@@ -309,10 +320,10 @@ class Session:
         n_signals = self._decider.fit.n_signals
         if n_signals == 1 and type(signal) is float and abs(signal) <= LARGEST:
             return signal  # as most are
+        if not n_signals and signal is None:
+            return None
         name = f"signal of {self._decider.fit.models[column]!r}"
         if not n_signals:
-            if signal is None:
-                return None
             raise SessionError(f"{name}: the router was fitted on a log without signals")
         if signal is None:
             raise SessionError(f"{name} is missing: the router was fitted on {n_signals} a model")
@@ -320,7 +331,7 @@ class Session:
         if n_signals == 1:
             shapes["a number"] = ()
         try:
-            return np.atleast_1d(check_floats(name, signal, shapes))
+            return np.array(check_floats(name, signal, shapes), ndmin=1)  # not the user's own
         except ValueError as error:
             raise SessionError(str(error)) from None
 
