@@ -33,14 +33,11 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
 
     gains_.clear();
     if (chosen.size() < query.max_new) {
-        const Moments level = query.moments(best_.data());
-        for (const std::size_t i : query.candidates) {
+        query.gains(best_.data(), first_gains_, pace);
+        for (std::size_t c = 0; c < first_gains_.size(); ++c) {
+            const std::size_t i = query.candidates[c];
             if (!chosen.empty() && i == chosen.front()) continue;
-            if (query.excess_bound(i, level) <= price(i)) continue;
-            const double gain = query.excess(i, best_.data()) - price(i);
-            if (gain > 0.0) gains_.emplace_back(gain, i);
-            pace.work(query.length);
-            if (pace.late()) return;
+            if (first_gains_[c] > 0.0) gains_.emplace_back(first_gains_[c], i);
         }
     }
     std::make_heap(gains_.begin(), gains_.end());

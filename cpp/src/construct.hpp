@@ -20,11 +20,15 @@ public:
     void greedy(const Query& query, const double* ran, Pace& pace,
                 std::vector<std::size_t>& chosen);
 
+    // What each candidate gains over what has run, as greedy() found it first; if anything has.
+    const std::vector<double>& gains_over_ran() const { return first_gains_; }
+
     // Adds, drops or swaps models of the pool, whatever gains most, until nothing gains.
     void improve(const Query& query, const Pool& pool, const double* ran, double lowest, Pace& pace,
                  std::vector<Local>& chosen);
 
 private:
+    std::vector<double> first_gains_;
     std::vector<std::pair<double, std::size_t>> gains_;  // heap
     Doubles best_, draws_;
     BestTwo two_;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kMostSteps = 20;
+constexpr double kCloseEnough = 1e-3;  // of a price: near its level the bound is flat
 
 // The level t with sum of (best - max(second, min(best, t))) = price over the samples, or the
 // highest where they cannot pay that much. What they pay is piecewise linear in t: Newton's steps,
@@ -35,7 +36,7 @@ double common_level(const Doubles& best, const Doubles& second, const std::size_
             payment += most - std::max(least, std::min(most, level));
             slope += level < most && level > least ? 1.0 : 0.0;
         }
-        if (std::abs(payment - price) <= 1e-12 * price) break;
+        if (std::abs(payment - price) <= kCloseEnough * price) break;
         (payment > price ? low : high) = level;
         const double newton = slope > 0.0 ? level + (payment - price) / slope : high;
         level = newton > low && newton < high ? newton : 0.5 * (low + high);

@@ -210,34 +210,33 @@ private:
         Level& root = first_level();
         if (ran() != nullptr) evaluate({}, ran());
         if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
-        if (close) {
-            root.level = last_level_;
+        if (!close && chosen_.empty()) {
+            root.level = ran_;
+            gains_ = construction_.gains_over_ran();
         } else {
-            prices_.clear();
-            for (const Local j : chosen_) prices_.push_back(pool_.price(j));
-            slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
-            last_level_ = root.level;
+            if (close) {
+                root.level = last_level_;
+            } else {
+                prices_.clear();
+                for (const Local j : chosen_) prices_.push_back(pool_.price(j));
+                slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
+            }
+            query.gains(root.level.data(), gains_, pace_);
         }
+        last_level_ = root.level;
 
-        // A bound of a gain is enough where the model does not pay by it.
-        const double* level = root.level.data();
-        const Moments moments = query.moments(level);
-        const auto gain = [&](std::size_t i) {
-            pace_.work(query.length);
-            return query.excess(i, level) - query.lambda * query.costs[i];
-        };
-        gains_.clear();
-        for (const std::size_t i : query.candidates) {
-            const double most = query.excess_bound(i, moments) - query.lambda * query.costs[i];
-            gains_.push_back(most <= 0.0 ? most : gain(i));
-        }
-        dual_.set(query.mean(level), gains_, query.max_new, ran() == nullptr);
+        dual_.set(query.mean(root.level.data()), gains_, query.max_new, ran() == nullptr);
         first_bound_ = dual_.total();
         survivors_.clear();
         for (std::size_t c = 0; c < gains_.size(); ++c) {
             if (cannot_tie(dual_.with(gains_[c]))) continue;
             const std::size_t i = query.candidates[c];
-            if (gains_[c] > 0.0 || !cannot_tie(dual_.with(gain(i)))) survivors_.push_back(i);
+            if (gains_[c] <= 0.0) {  // of a bound, maybe
+                gains_[c] = query.excess(i, root.level.data()) - query.lambda * query.costs[i];
+                pace_.work(query.length);
+                if (cannot_tie(dual_.with(gains_[c]))) continue;
+            }
+            survivors_.push_back(i);
         }
         pool_.fill(query, survivors_);
         undominated_.resize(pool_.size());
@@ -254,7 +253,7 @@ private:
 
     // Drops from chosen_ what gains by going, the most first; leaves the rest in two_.
     void drop_redundant() {
-        for (;;) {
+        while (!chosen_.empty()) {
             hold(chosen_);
             if (chosen_.size() <= (ran() == nullptr ? 1U : 0U)) return;
             const std::size_t worst = least_marginal(chosen_);
@@ -287,6 +286,12 @@ private:
     bool search() {
         included_.clear();
         depth_ = 0;
+        if (pool_.size() == (ran() == nullptr ? 1U : 0U)) {  // one set is left
+            ++nodes_;
+            for (Local j = 0; j < pool_.size(); ++j) included_.push_back(j);
+            evaluate(included_, pool_.size() == 0 ? ran() : pool_.draws(0));
+            return true;
+        }
         Level& root = first_level();
         root.best = ran_;
         root.free = undominated_;

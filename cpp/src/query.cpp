@@ -60,6 +60,22 @@ double Query::excess(std::size_t model, const double* level) const {
            static_cast<double>(problem.n_samples);
 }
 
+void Query::gains(const double* level, std::vector<double>& gains, Pace& pace) const {
+    const Moments moments = moments_of(level, problem.n_samples);
+    gains.clear();
+    for (const std::size_t i : candidates) {
+        const double price = lambda * costs[i];
+        double gain = excess_bound(i, moments) - price;
+        if (gain > 0.0 && !pace.late()) {
+            gain = excess(i, level) - price;
+            pace.work(length);
+        }
+        gains.push_back(gain);
+    }
+}
+
+// Bounds excess() by the moments of a level: by those of the difference, of which the part above
+// zero is half the sum of it and its magnitude.
 double Query::excess_bound(std::size_t model, const Moments& level) const {
     const Moments& row = rows_.moments(model);
     const double mean = qualities[model] + sigma(model) * row.mean - level.mean;

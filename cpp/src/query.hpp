@@ -8,6 +8,7 @@
 #include "aligned.hpp"
 #include "control.hpp"
 #include "headrace/problem.hpp"
+#include "pace.hpp"
 #include "samples.hpp"
 
 namespace headrace {
@@ -41,12 +42,9 @@ public:
     // Mean of (x - level)+ over the draws x of one model, without making them.
     double excess(std::size_t model, const double* level) const;
 
-    // Bounds excess() by the moments of a level: by those of the difference, of which the part
-    // above zero is half the sum of it and its magnitude.
-    double excess_bound(std::size_t model, const Moments& level) const;
-
-    // Of a level.
-    Moments moments(const double* level) const { return moments_of(level, problem.n_samples); }
+    // What each candidate gains over a level less its price; where that is nothing, or the time is
+    // up, a bound of it.
+    void gains(const double* level, std::vector<double>& gains, Pace& pace) const;
 
     // Draws of one model, padded with zeros; if all were made ahead.
     const double* draws(std::size_t model) const { return draws_.data() + model * length; }
@@ -72,6 +70,7 @@ public:
 
 private:
     void bound_rounding();
+    double excess_bound(std::size_t model, const Moments& level) const;
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
     const Samples& samples_;

@@ -739,7 +739,7 @@ def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
 def _drawn(gamma: float, seed: int | None) -> bool:
     """Draw whether a query takes the dearer policy."""
     if seed is None:
-        return random.random() >= gamma
+        return gamma < 1.0 and random.random() >= gamma
     return random.Random(check_integer("seed", seed, 0)).random() >= gamma
 
 
