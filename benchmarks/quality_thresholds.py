@@ -12,7 +12,7 @@ import headrace as hr
 import numpy as np
 from headrace._estimators.protocol import fitted_copy
 from headrace._forecasts import Forecasts, cost_order
-from headrace._frontier import Curve
+from headrace._frontier import Curve, curve_of
 from headrace._rollout import roll_out
 from workloads import Floats
 
@@ -48,9 +48,4 @@ def searched_curves(
             for limit in np.maximum(budgets, costs.min()).tolist()
         ]
         found = roll_out(unseen, policy, thresholds[best])
-        yield Curve(
-            query_costs=found.summed(test.cost).T,
-            query_qualities=found.answered(test.quality).T,
-            query_latencies=None if test.latency is None else found.summed(test.latency).T,
-            query_models=found.steps.T.astype(np.float64),
-        )
+        yield curve_of(test, found, np.eye(len(best)), policy.lookahead)

@@ -428,13 +428,17 @@ def _curve(
                 near = line_around(policies[i], price)
                 [mixtures[i]] = meet_each(tuning, policies[i], cost, [budget], near)
     rollouts, weights = _rolled_out(testing, policies, mixtures)
-    latencies = None if test.latency is None else rollouts.summed(test.latency).T @ weights
+    return curve_of(test, rollouts, weights, policy.lookahead)
+
+
+def curve_of(log: QueryLog, rollouts: Rollouts, weights: Floats, lookahead: float) -> Curve:
+    """Return the curve of rollouts on a log; ``weights`` of shape (L, P) mix them."""
     return Curve(
-        query_costs=rollouts.summed(test.cost).T @ weights,
-        query_qualities=rollouts.answered(test.quality).T @ weights,
-        query_latencies=latencies,
+        query_costs=rollouts.summed(log.cost).T @ weights,
+        query_qualities=rollouts.answered(log.quality).T @ weights,
+        query_latencies=None if log.latency is None else rollouts.summed(log.latency).T @ weights,
         query_models=rollouts.steps.T @ weights,
-        lookahead=policy.lookahead,
+        lookahead=lookahead,
     )
 
 

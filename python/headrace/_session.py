@@ -204,8 +204,7 @@ class Session:
         if column != self._next:
             self._refuse_unasked(column)
         seen = self._signal(column, signal)
-        spent = 0.0 if cost is None else self._amount("cost", cost)
-        passed = 0.0 if latency is None else self._amount("latency", latency)
+        spent, passed = self._amount("cost", cost), self._amount("latency", latency)
         self._state.observe(column, seen)
         self._cost += spent
         self._seconds += passed
@@ -239,7 +238,7 @@ class Session:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
-        spent = 0.0 if cost is None else self._amount("cost", cost)
+        spent = self._amount("cost", cost)
         if column not in self._barred:
             self._state.exclude(column)
         self._cost += spent
@@ -335,7 +334,9 @@ class Session:
         except ValueError as error:
             raise SessionError(str(error)) from None
 
-    def _amount(self, what: str, given: float) -> float:
+    def _amount(self, what: str, given: float | None) -> float:
+        if given is None:
+            return 0.0
         if type(given) is float and 0.0 <= given <= LARGEST:
             return given  # as most are
         try:

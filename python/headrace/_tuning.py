@@ -206,7 +206,7 @@ def reach(
             f"{what} {target:g} cannot be met: on this log the policies found reach up to "
             f"{_inward(line[:, 1].max(), -np.inf)}"
         )
-    (low,), (high,) = (ends(line[i, :1]) for i in (cheap, dear))
+    low, high = ends([Point(float(line[i, 0])) for i in (cheap, dear)])
     above = high.mean - low.mean
     gamma = min(max((high.mean - target) / above, 0.0), 1.0) if above > 0.0 else 1.0
     return Mixture(low.point, high.point, gamma)
@@ -217,8 +217,7 @@ def _whole_line(forecasts: Forecasts, policy: Policy, spent: Values) -> Floats:
     if policy.by_threshold:
         return price_line(forecasts, policy, spent, -np.inf, np.inf)
     ends = partial(_ends, forecasts, policy, spent)
-    (free,) = ends(np.zeros(1))
-    (cheapest,) = ends(np.array([typical_price(forecasts) * STEP**MAX_STEPS]))
+    free, cheapest = ends([Point(0.0), Point(typical_price(forecasts) * STEP**MAX_STEPS)])
     line = price_line(forecasts, policy, spent, cheapest.mean, free.mean)
     return np.append(0.0, line)
 
@@ -267,7 +266,7 @@ def meet_each(
     to the changes that settled queries may still make.
     """
     ends = partial(_ends, forecasts, policy, values)
-    line = ends(prices)
+    line = ends([Point(price) for price in prices.tolist()])
     means = np.array([end.mean for end in line])
     mixtures = []
     for target in targets:
@@ -334,18 +333,18 @@ def _ends(
     forecasts: Forecasts,
     policy: Policy,
     values: Values,
-    prices: Floats,
+    points: Sequence[Point],
     rows: Integers | None = None,
-    ties: str = "cheapest",
 ) -> list[_End]:
-    points = [Point(float(price), ties) for price in prices]
+    """Roll out at points; those of some rows, or of a long line, have the same ties."""
     if rows is None and len(points) <= MOST_ALONE:
         rolled_out = roll_out_each(forecasts, policy, points)
         return [
             _End(point, rollouts, values(rollouts)[0])
             for point, rollouts in zip(points, rolled_out, strict=True)
         ]
-    rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=ties)
+    prices = [point.price for point in points]
+    rollouts = roll_out(forecasts, policy, prices, rows=rows, ties=points[0].ties)
     found = values(rollouts)
     return [_End(point, rollouts.at(i), found[i]) for i, point in enumerate(points)]
 
@@ -370,7 +369,7 @@ def _prices(
 
 def _bracket(ends: Ends, target: float, what: str, start: float, step: float) -> tuple[_End, _End]:
     """Go from a price to both sides, by longer and longer steps, until the target lies between."""
-    dear, cheap = ends(np.array([start / step, start * step]))
+    dear, cheap = ends([Point(start / step), Point(start * step)])
     if dear.mean >= target >= cheap.mean:
         return dear, cheap
     up = cheap.mean > target
@@ -379,20 +378,19 @@ def _bracket(ends: Ends, target: float, what: str, start: float, step: float) ->
     for _ in range(MAX_STEPS):
         step = min(step * step, STEP)
         price = last.point.price * step if up else last.point.price / step
-        (here,) = ends(np.array([price]))
+        (here,) = ends([Point(price)])
         if up and here.mean <= target:
             return last, here
         if not up and here.mean >= target:
             return here, last
         last = here
-    (free,) = ends(np.zeros(1))
-    (dearest,) = ends(np.zeros(1), ties="dearest")
+    (free,), (dearest,) = ends([Point(0.0)]), ends([Point(0.0, "dearest")])
     if not up:
         if free.mean >= target:
             return free, last
         if dearest.mean >= target:
             return dearest, free
-        seen += ends(np.array([start * STEP**MAX_STEPS]))
+        seen += ends([Point(start * STEP**MAX_STEPS)])
     seen += [last, free, dearest]
     low, high = (find(seen, key=lambda end: end.mean) for find in (min, max))
     if low.mean <= target <= high.mean:  # what is cheaper by estimate is dearer in truth
@@ -415,7 +413,7 @@ def _thresholds(
     forecasts: Forecasts, policy: Policy, ends: Ends, target: float, what: str
 ) -> tuple[_End, _End]:
     low, high = _threshold_range(forecasts, policy)
-    dear, cheap = ends(np.array([high, low]))
+    dear, cheap = ends([Point(high), Point(low)])
     if cheap.mean <= target <= dear.mean:
         return dear, cheap
     return _nearest(what, target, cheap, dear)
@@ -447,10 +445,10 @@ def _narrowed(
             open_ = _differing(dear, cheap)
             settled += float(dear.values[~open_].sum())
             dear, cheap = dear.kept(open_), cheap.kept(open_)
-        prices = _divided(dear.point, cheap.point, tolerance)
-        if not len(prices) or not len(dear.values):
+        points = _divided(dear.point, cheap.point, tolerance)
+        if not points or not len(dear.values):
             return dear, cheap, settled
-        inner = ends(prices, dear.rollouts.rows)
+        inner = ends(points, dear.rollouts.rows)
         line = [dear, *inner, cheap]
         means = np.array([(settled + end.values.sum()) / n for end in line])
         at = int(np.flatnonzero(means[:-1] >= target)[-1]) if means[0] >= target else 0
@@ -474,17 +472,20 @@ def _differing(one: _End, other: _End) -> Bools:
     return differs
 
 
-def _divided(dear: Point, cheap: Point, tolerance: float) -> Floats:
-    """Return prices strictly in between, evenly spread in log; thresholds fall, evenly spread."""
+def _divided(dear: Point, cheap: Point, tolerance: float) -> list[Point]:
+    """Return points strictly in between, evenly spread in log; thresholds fall, evenly spread."""
     low, high = sorted((dear.price, cheap.price))
     if dear.ties != cheap.ties or high - low <= tolerance * max(abs(low), abs(high)):
-        return np.empty(0)
+        return []
     if dear.price > cheap.price:  # thresholds, of any sign
         parts = np.linspace(high, low, PARTS + 1)[1:-1]
-        return parts if high > parts[0] and parts[-1] > low else np.empty(0)
-    if low == 0.0:
-        return np.empty(0)
-    return np.geomspace(low, high, PARTS + 1)[1:-1]
+        if not high > parts[0] >= parts[-1] > low:
+            return []
+    elif low == 0.0:
+        return []
+    else:
+        parts = np.geomspace(low, high, PARTS + 1)[1:-1]
+    return [Point(price, dear.ties) for price in parts.tolist()]
 
 
 def _mixed(ends: Ends, dear: _End, cheap: _End, target: float) -> Mixture | None:
@@ -497,11 +498,7 @@ def _mixed(ends: Ends, dear: _End, cheap: _End, target: float) -> Mixture | None
     if len(dear.values) and _differing(dear, cheap).sum() > 1 and cheap.point.ties == "cheapest":
         pairs.insert(0, (Point(cheap.point.price, "dearest"), cheap.point))
     for high, low in pairs:
-        if high.ties == low.ties:
-            above, below = ends(np.array([high.price, low.price]), ties=low.ties)
-        else:
-            (above,) = ends(np.array([high.price]), ties=high.ties)
-            (below,) = ends(np.array([low.price]), ties=low.ties)
+        above, below = ends([high, low])
         slack = TOLERANCE * abs(target)
         if below.mean - slack <= target <= above.mean + slack:
             difference = above.mean - below.mean
