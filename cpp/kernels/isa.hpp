@@ -22,6 +22,7 @@ const Kernels table = {
     .excess = excess,
     .drawn_excess = drawn_excess,
     .summarise = summarise,
+    .pay = pay,
     .raise = raise,
     .lower = lower,
     .at_least = at_least,

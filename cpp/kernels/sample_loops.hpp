@@ -83,6 +83,33 @@ Summary summarise(const double* values, std::size_t count) noexcept {
     return {add_lanes(sum), add_lanes(square), largest};
 }
 
+Payment pay(const double* best, const double* second, double level, std::size_t count) noexcept {
+    constexpr std::size_t kRegisters = kLanes / kWidth;
+    const Wide at = every(level);
+    Wide paid[kRegisters] = {};
+    Wide payers[kRegisters] = {};
+    const std::size_t in_blocks = count - count % kLanes;
+    for (std::size_t s = 0; s < in_blocks; s += kLanes) {
+        for (std::size_t r = 0; r < kRegisters; ++r) {
+            const Wide most = load(best + s + r * kWidth);
+            const Wide least = load(second + s + r * kWidth);
+            paid[r] += larger(most - larger(least, at), Wide{});
+            payers[r] += (most > at) & (least < at) ? every(1.0) : Wide{};
+        }
+    }
+    double sum[kLanes], number[kLanes];
+    for (std::size_t r = 0; r < kRegisters; ++r) {
+        store(sum + r * kWidth, paid[r]);
+        store(number + r * kWidth, payers[r]);
+    }
+    for (std::size_t s = in_blocks; s < count; ++s) {
+        const double above = best[s] - (second[s] < level ? level : second[s]);
+        sum[s - in_blocks] += above > 0.0 ? above : 0.0;
+        number[s - in_blocks] += best[s] > level && second[s] < level ? 1.0 : 0.0;
+    }
+    return {add_lanes(sum), add_lanes(number)};
+}
+
 void raise(double* __restrict level, const double* __restrict x, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; s += kLanes) {
         for (std::size_t l = 0; l < kLanes; ++l) {

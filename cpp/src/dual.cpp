@@ -5,6 +5,8 @@
 #include <functional>
 #include <limits>
 
+#include "kernels.hpp"
+
 namespace headrace {
 
 namespace {
@@ -13,32 +15,20 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kMostSteps = 20;
 constexpr double kCloseEnough = 1e-3;  // of a price: near its level the bound is flat
 
-// The level t with sum of (best - max(second, min(best, t))) = price over the samples, or the
-// highest where they cannot pay that much. What they pay is piecewise linear in t: Newton's steps,
-// kept within a bracket.
-double common_level(const Doubles& best, const Doubles& second, const std::size_t* begin,
-                    const std::size_t* end, double price) {
-    if (begin == end) return 0.0;
-    double low = kInfinity;
-    double high = -kInfinity;
-    for (const std::size_t* sample = begin; sample != end; ++sample) {
-        low = std::min(low, best[*sample]);
-        high = std::max(high, best[*sample]);
-    }
-    low -= price / static_cast<double>(end - begin);
-    double level = high - price / static_cast<double>(end - begin);
+// The level at which the samples pay a price, or the highest where they cannot pay that much. What
+// they pay is piecewise linear in it: Newton's steps, kept within a bracket.
+double common_level(const double* best, const double* second, std::size_t count, double price) {
+    if (count == 0) return 0.0;
+    const auto [lowest, highest] = std::minmax_element(best, best + count);
+    const double each = price / static_cast<double>(count);
+    double low = *lowest - each;
+    double high = *highest;
+    double level = high - each;
     for (int step = 0; step < kMostSteps && low < high; ++step) {
-        double payment = 0.0;
-        double slope = 0.0;
-        for (const std::size_t* sample = begin; sample != end; ++sample) {
-            const double most = best[*sample];
-            const double least = second[*sample];
-            payment += most - std::max(least, std::min(most, level));
-            slope += level < most && level > least ? 1.0 : 0.0;
-        }
-        if (std::abs(payment - price) <= kCloseEnough * price) break;
-        (payment > price ? low : high) = level;
-        const double newton = slope > 0.0 ? level + (payment - price) / slope : high;
+        const auto [paid, payers] = kernels::pay(best, second, level, count);
+        if (std::abs(paid - price) <= kCloseEnough * price) break;
+        (paid > price ? low : high) = level;
+        const double newton = payers > 0.0 ? level + (paid - price) / payers : high;
         level = newton > low && newton < high ? newton : 0.5 * (low + high);
     }
     return level;
@@ -95,24 +85,29 @@ void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, st
     const Doubles& best = set.best();
     const Doubles& second = set.second();
     level = best;
+    samples_.resize(n_samples);
+    best_.resize(n_samples);
+    second_.resize(n_samples);
     first_.assign(set.size() + 1, 0);
     for (std::size_t s = 0; s < n_samples; ++s) {
         if (set.is_owned(s)) ++first_[set.owner(s) + 1];
     }
     for (std::size_t place = 0; place < set.size(); ++place) first_[place + 1] += first_[place];
-    samples_.resize(n_samples);
     for (std::size_t s = 0; s < n_samples; ++s) {
         if (set.is_owned(s)) samples_[first_[set.owner(s)]++] = s;
+    }
+    for (std::size_t i = 0; i < first_.back(); ++i) {
+        best_[i] = best[samples_[i]];
+        second_[i] = second[samples_[i]];
     }
     std::size_t begin = 0;  // filling has moved each first_ to the end of its place
     for (std::size_t place = 0; place < set.size(); ++place) {
         const std::size_t end = first_[place];
         const double price = prices[place] * static_cast<double>(n_samples);
         const double to =
-            common_level(best, second, samples_.data() + begin, samples_.data() + end, price);
+            common_level(best_.data() + begin, second_.data() + begin, end - begin, price);
         for (std::size_t i = begin; i < end; ++i) {
-            const std::size_t sample = samples_[i];
-            level[sample] = std::max(second[sample], std::min(best[sample], to));
+            level[samples_[i]] = std::max(second_[i], std::min(best_[i], to));
         }
         begin = end;
     }

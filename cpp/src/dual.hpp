@@ -56,6 +56,7 @@ public:
 private:
     std::vector<std::size_t> first_;    // of each place in samples_
     std::vector<std::size_t> samples_;  // by owner
+    Doubles best_, second_;             // of these samples
 };
 
 }  // namespace headrace

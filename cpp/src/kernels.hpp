@@ -36,6 +36,12 @@ struct Summary {
     double largest;  // magnitude
 };
 
+// What samples pay to be served at no more than a level.
+struct Payment {
+    double paid;    // sum of best - max(second, level) where that is positive
+    double payers;  // how many pay more if the level falls
+};
+
 // What routing has to know of the models of a row.
 struct RoutedRow {
     double best;             // highest value
@@ -62,6 +68,10 @@ struct Kernels {
 
     // Of count numbers, not padded.
     Summary (*summarise)(const double* values, std::size_t count) noexcept;
+
+    // Of count samples, not padded, with their best and second-best draws.
+    Payment (*pay)(const double* best, const double* second, double level,
+                   std::size_t count) noexcept;
 
     // level[s] = max(level[s], x[s]).
     void (*raise)(double* level, const double* x, std::size_t length) noexcept;
@@ -154,6 +164,11 @@ inline double drawn_excess(double quality, double sigma, const double* z, const 
 
 inline Summary summarise(const double* values, std::size_t count) noexcept {
     return table().summarise(values, count);
+}
+
+inline Payment pay(const double* best, const double* second, double level,
+                   std::size_t count) noexcept {
+    return table().pay(best, second, level, count);
 }
 
 inline void raise(double* level, const double* x, std::size_t length) noexcept {

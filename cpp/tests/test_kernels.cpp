@@ -54,6 +54,18 @@ void literals(const Kernels& kernels) {
     summary_is(8, -8.0, 84.0, 7.0);
     summary_is(10, -11.0, 173.0, 8.0);
 
+    const std::vector<double> first = {3.0, 2.0, 5.0, 1.0, 4.0, 2.5, 3.0, 3.0, 9.0};
+    const std::vector<double> other = {1.0, 2.0, 3.0, 0.0, 2.0, 2.5, 1.0, 2.0, 1.0};
+    const auto paid_is = [&](std::size_t length, double at, double paid, double payers) {
+        const kernels::Payment found = kernels.pay(first.data(), other.data(), at, length);
+        CHECK_EQUAL(found.paid, paid);
+        CHECK_EQUAL(found.payers, payers);
+    };
+    paid_is(0, 2.0, 0.0, 0.0);
+    paid_is(8, 2.0, 7.0, 2.0);
+    paid_is(9, 2.0, 14.0, 3.0);
+    paid_is(9, 9.0, 0.0, 0.0);
+
     CHECK(kernels.at_least(x.data(), x.data(), 8));
     CHECK(!kernels.at_least(x.data(), higher.data(), 8));
 
@@ -264,6 +276,8 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
         {found.best, found.largest_quality, found.lowest_cost, found.highest_cost, reached});
     const kernels::Summary summary = kernels.summarise(from, length);
     all.push_back({summary.sum, summary.squares, summary.largest});
+    const kernels::Payment payment = kernels.pay(from, level.data() + offset, 0.1, length);
+    all.push_back({payment.paid, payment.payers});
     all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
     if (padded) {
         all.push_back({norm});
