@@ -421,7 +421,11 @@ void bind_routers(py::module_& module) {
         .def("next_model", &next_model)
         .def("observe", &observe, py::arg("model"), py::arg("signals"))
         .def(
-            "exclude", [](HeldSession& held, std::size_t model) { Use(held)->exclude(model); },
+            "exclude",
+            [](HeldSession& held, std::size_t model) {
+                const Use session(held);
+                if (!session->is_excluded(model)) session->exclude(model);
+            },
             py::arg("model"))
         .def("answer", &answer)
         .def_property_readonly("ran", &ran)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import headrace
@@ -144,3 +145,43 @@ def test_no_set_of_highs_is_better(make: Any, k: int, option: str) -> None:
             assert selection.tradeoff[row] >= best - 1e-9
             assert selection.tradeoff[row] <= best + 1e-6  # what the solver calls optimal
             assert selection.upper_bound[row] >= best - 1e-12
+
+
+@pytest.mark.parametrize("sizes", [(1.0, 1.0), (1e60, 1e100), (1e-170, 1e100)])
+def test_draws_whose_squares_no_double_holds(sizes: tuple[float, float]) -> None:
+    size, sigma = sizes
+    unit = size * sigma
+    dear = min(unit, 1e60)
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        k, n_samples = int(rng.integers(4, 9)), int(rng.choice([8, 16, 32]))
+        spread = rng.choice([0.3, 0.8, 1.5]) * rng.standard_normal((k, n_samples))
+        sigmas, ran = np.full(k, sigma), np.zeros((1, k), dtype=np.bool_)
+        if rng.random() < 0.5:
+            sigmas[0], ran[0, 0] = 0.0, True
+        given: dict[str, Any] = {
+            "qualities": 0.3 * min(unit, 1.0) * rng.random((1, k)),
+            "costs": dear * rng.uniform(0.3, 1.0, (1, k)),
+            "lambda_": unit / dear * rng.choice([0.02, 0.05, 0.2]),
+            "sigmas": sigmas,
+            "samples": size * (rng.choice([0.0, 3.0]) + spread),
+            "ran": ran,
+        }
+        x = given["qualities"][0][:, None] + sigmas[:, None] * given["samples"]
+        best = max(
+            x[list(models)].max(axis=0).mean()
+            - given["lambda_"] * sum(given["costs"][0, i] for i in models if not ran[0, i])
+            for count in range(1, k + 1)
+            for models in combinations(range(k), count)
+            if 0 in models or not ran[0, 0]
+        )
+        slack = 1e-12 * abs(best)
+        for backend in ("cpp", "numba"):
+            if headrace.backends()[backend] is not None:
+                continue
+            found = headrace.batch_select(**given, backend=backend)
+            assert found.optimal[0]
+            assert found.tradeoff[0] >= best - max(slack, 1e-9)
+            for limits in ({}, {"node_limit": 1}, {"time_limit": 1e-9}):
+                cut = headrace.batch_select(**given, **limits, backend=backend)
+                assert cut.upper_bound[0] >= best - slack

@@ -270,6 +270,39 @@ def test_without_any_model() -> None:
     )
 
 
+@pytest.mark.parametrize("decides", ["reference", None])
+def test_signals_of_every_kind_in_one_session(decides: str | None) -> None:
+    log = hr.QueryLog(
+        [[0.0, 0.5, 1.0], [1.0, 0.4, 1.0]] * 20,
+        [0.1, 0.5, 2.0],
+        signals=[[0.2, 0.5, 0.9], [0.8, 0.4, 0.9]] * 20,
+    )
+    router = hr.Router(hr.GaussianEstimator(), lambda_=0.01, backend=decides).fit(log)
+    alike, run = router.start(dearer=False), router.start(dearer=False)
+    kinds: list[Any] = [0.0, 0, np.float64(0.0), [0.0], np.zeros(1), np.float32(0.0)]
+    for kind in kinds[: log.n_models]:
+        if run.next_index < 0:
+            break
+        run.observe(run.next_index, kind)
+        alike.observe(alike.next_index, 0.0)
+        assert run.next_model == alike.next_model
+    assert len(run.ran) >= 2
+    assert run.explain().as_dict() == alike.explain().as_dict()
+
+
+@pytest.mark.parametrize("decides", ["reference", None])
+def test_what_an_interrupt_cut_off_can_be_done_again(decides: str | None) -> None:
+    log = make_log(40, 4, 0)
+    router = hr.Router(hr.GaussianEstimator(), lambda_=0.01, backend=decides).fit(log)
+    run = started(router, log, 0, dearer=False, deadline=1e6, seconds=[1.0, 1.0, 1.0, 1e9])
+    run._state.exclude(3)  # as if interrupted while late models are taken out
+    first = run.next_index
+    run._state.exclude(first)  # and while this one is
+    run.exclude(first)
+    assert run.next_index not in (-1, 3, first)
+    assert list(run.excluded) == [log.models[3], log.models[first]]
+
+
 # Misuse
 
 

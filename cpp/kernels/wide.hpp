@@ -1,6 +1,7 @@
 // As many doubles as a register of the instruction set holds, for loops that the compiler does not
-// vectorise by itself: a largest number, or the bits of one. A single double where the compiler has
-// no such types. Lane by lane the operations are those of doubles, so the width changes no result.
+// vectorise by itself: several results at once, a largest number, or the bits of one. A single
+// double where the compiler has no such types. Lane by lane the operations are those of doubles, so
+// the width changes no result.
 #pragma once
 
 #include <cstddef>

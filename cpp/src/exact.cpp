@@ -231,7 +231,7 @@ private:
         for (std::size_t c = 0; c < gains_.size(); ++c) {
             if (cannot_tie(dual_.with(gains_[c]))) continue;
             const std::size_t i = query.candidates[c];
-            if (gains_[c] <= 0.0) {  // of a bound, maybe
+            if (gains_[c] <= 0.0) {  // it may be a bound
                 gains_[c] = query.excess(i, root.level.data()) - query.lambda * query.costs[i];
                 pace_.work(query.length);
                 if (cannot_tie(dual_.with(gains_[c]))) continue;
@@ -663,7 +663,7 @@ private:
     Descent descent_;
     Doubles level_, floor_;
     Doubles top_;                // best draws of all models that were free at the root
-    std::vector<double> gains_;  // of each free model
+    std::vector<double> gains_;  // of each free model; of each candidate while gathering
 
     // Of the set in work.
     BestTwo two_;

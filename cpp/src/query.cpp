@@ -10,6 +10,7 @@ namespace headrace {
 
 namespace {
 
+constexpr double kUnderflow = 1e-150;  // no more is lost by squares that are too small
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -80,7 +81,8 @@ double Query::excess_bound(std::size_t model, const Moments& level) const {
     const Moments& row = rows_.moments(model);
     const double mean = qualities[model] + sigma(model) * row.mean - level.mean;
     const double deviation = sigma(model) * row.deviation + level.deviation;
-    return 0.5 * (mean + std::sqrt(mean * mean + deviation * deviation)) + allowance_;
+    const double magnitude = std::sqrt(mean * mean + deviation * deviation) + kUnderflow;
+    return 0.5 * (mean + magnitude) + allowance_;
 }
 
 void Query::best_of_ran(double* best) const {

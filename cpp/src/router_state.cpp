@@ -104,7 +104,7 @@ RunSetFacts RouterState::make_facts(const Workspace& workspace) const {
         const std::function<bool()> never;
         Control control(never);
         correlate(factor.values.data(), samples.data(), n, each, facts.rows.data.data(), control);
-        facts.rows.view(each);
+        facts.rows.learn(each);
     }
     facts.conditioned.covariance = {};
     return facts;

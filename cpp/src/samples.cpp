@@ -11,11 +11,17 @@ namespace headrace {
 
 namespace {
 
-// Sums in another order, and squares, differ by less.
+// Mean squares between these were not touched by overflow, nor by underflow that matters.
+constexpr double kLeastSquare = 1e-280;
+constexpr double kMostSquare = 1e280;
+
+// The deviation is rounded up by more than the sums may be off, and is the largest magnitude, which
+// is no less, where squares are out of range.
 Moments moments_of(const kernels::Summary& found, std::size_t count) {
     const auto n = static_cast<double>(count);
     const double mean = found.sum / n;
     const double square = found.squares / n;
+    if (!(square >= kLeastSquare && square <= kMostSquare)) return {mean, found.largest};
     const double rounding = std::numeric_limits<double>::epsilon() * (n + 16.0) * square;
     return {mean, std::sqrt(std::max(square - mean * mean, 0.0) + 2.0 * rounding)};
 }
@@ -78,6 +84,7 @@ SampleRows Samples::rows(std::size_t row, OwnRows& own, Control& control) const 
     if (!problem_.reveals) return correlated(problem_.factor[row], own, control);
     own.data.resize(problem_.n_models * problem_.n_samples);
     draw_changes(problem_, row, falling_.data(), own.data.data());
+    own.learn(problem_.n_samples);
     return own.view(problem_.n_samples);
 }
 
@@ -86,6 +93,7 @@ SampleRows Samples::correlated(const double* factor, OwnRows& own, Control& cont
     const std::size_t n_samples = problem_.n_samples;
     own.data.resize(k * n_samples);
     correlate(factor, problem_.samples, k, n_samples, own.data.data(), control);
+    own.learn(n_samples);
     return own.view(n_samples);
 }
 

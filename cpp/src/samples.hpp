@@ -12,8 +12,7 @@
 
 namespace headrace {
 
-// The mean and the standard deviation of numbers; the latter may be too large by rounding, but not
-// too small.
+// The mean and the standard deviation of numbers; the latter may be too large, but not too small.
 struct Moments {
     double mean = 0.0;
     double deviation = 0.0;
@@ -55,11 +54,11 @@ struct OwnRows {
     std::vector<double> data;
     RowFacts facts;
 
-    // Looks at the rows, once they are written.
-    SampleRows view(std::size_t n_samples) {
+    // To be called once the rows are written.
+    void learn(std::size_t n_samples) {
         facts.make(data.data(), data.size() / n_samples, n_samples);
-        return {data.data(), n_samples, &facts};
     }
+    SampleRows view(std::size_t n_samples) const { return {data.data(), n_samples, &facts}; }
 };
 
 // Writes the correlated draws w = L z of k models, with a lower factor L and draws z of shape

@@ -102,9 +102,10 @@ void Workspace::lay_samples(const RunSetFacts* facts) {
                 const double* from = policy_.samples_of(i);
                 own_rows_.data.insert(own_rows_.data.end(), from, from + each);
             }
+            own_rows_.learn(each);
             return samples_.lay(own_rows_.view(each));
         case Ahead::kCovariance:
-            return samples_.lay({facts->rows.data.data(), each, &facts->rows.facts});
+            return samples_.lay(facts->rows.view(each));
         case Ahead::kReveals:
             return lay_changes();
         case Ahead::kNothing:
@@ -125,6 +126,7 @@ void Workspace::lay_changes() {
     }
     own_rows_.data.resize(order.size() * each);
     draw_changes(problem_, 0, falling, own_rows_.data.data());
+    own_rows_.learn(each);
     samples_.lay(own_rows_.view(each));
 }
 

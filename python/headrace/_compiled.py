@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from headrace._backends import cpp, pick
 
 if TYPE_CHECKING:
     import headrace._core as _core
-    from headrace._decider import Decider
+
+T = TypeVar("T")
 
 
 class Compiled:
@@ -25,17 +26,19 @@ class Compiled:
         self._router: _core.Router | None = None
         self._tried = False
 
-    def router(self, content: Callable[[Decider], bytes], decider: Decider) -> _core.Router | None:
-        """Return it, made of what a file of the decider's fit holds.
+    def router(
+        self, content: Callable[[T], bytes], fit: T, backend: str | None
+    ) -> _core.Router | None:
+        """Return it, made of the content of a file of the fit.
 
         None where another backend decides, or the compiled one cannot read the fit: then the
         estimator is not one of the package, or depends on other libraries. Which backend decides is
         settled by the first call.
         """
         if not self._tried:
-            if pick(decider.policy.backend) is cpp:
+            if pick(backend) is cpp:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    self._router = cpp.router(content(decider))
+                    self._router = cpp.router(content(fit))
             self._tried = True
         return self._router
 

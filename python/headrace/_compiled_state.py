@@ -26,7 +26,7 @@ def state_of(
     costs.
     """
     features, groups, index = asked
-    compiled = decider.compiled.router(content, decider)
+    compiled = decider.compiled.router(content, decider, decider.policy.backend)
     if compiled is not None and (index == 0 or not compiled.n_rows or index < compiled.n_rows):
         label = None if groups is None else _label(decider, groups)
         if label is not NotImplemented:

@@ -34,7 +34,7 @@ class QueryState(Protocol):
         """
 
     def exclude(self, model: int, /) -> None:
-        """Take a model that has not run out of the candidates."""
+        """Take a model that has not run out of the candidates; once more changes nothing."""
 
     def next_model(self) -> int:
         """Return the model to run next, or -1 to stop."""
@@ -90,8 +90,9 @@ class PlainState:
         self._best = None
 
     def exclude(self, model: int, /) -> None:
-        """Take a model that has not run out of the candidates."""
-        self._barred += (model,)
+        """Take a model that has not run out of the candidates; once more changes nothing."""
+        if model not in self._barred:
+            self._barred += (model,)
 
     def next_model(self) -> int:
         """Return the model to run next, or -1 to stop."""
@@ -119,4 +120,8 @@ class PlainState:
 
     def seen(self) -> Floats:
         """Return the signals of what has run, shape (len(ran), m)."""
-        return np.array(self._seen, dtype=np.float64).reshape(len(self.ran), -1)
+        rows = np.empty((len(self.ran), self._decider.fit.n_signals))
+        if rows.shape[1]:
+            for row, signals in zip(rows, self._seen, strict=True):
+                row[:] = signals
+        return rows

@@ -205,10 +205,10 @@ class Session:
             self._refuse_unasked(column)
         seen = self._signal(column, signal)
         spent, passed = self._amount("cost", cost), self._amount("latency", latency)
+        self._next = None  # before anything that an interrupt may cut off
         self._state.observe(column, seen)
         self._cost += spent
         self._seconds += passed
-        self._next = None
 
     def exclude(
         self, model: str | int, reason: str = EXCLUDED, *, cost: float | None = None
@@ -239,11 +239,10 @@ class Session:
         if self._next == STOP:
             self._refuse_finished()
         spent = self._amount("cost", cost)
-        if column not in self._barred:
-            self._state.exclude(column)
+        self._next = None
+        self._state.exclude(column)
         self._cost += spent
         self._excluded = {**(self._excluded or {}), column: reason}
-        self._next = None
 
     def explain(self) -> Explanation:
         """Say what was decided, and why: the estimates are asked for once more."""
@@ -273,11 +272,10 @@ class Session:
         return {**(self._late or {}), **(self._excluded or {})}
 
     def _bar_late(self, pace: Pace) -> None:
-        ran, barred = self._state.ran, self._barred
+        ran = self._state.ran
         late = {i: why for i, why in pace.too_slow(self._seconds).items() if i not in ran}
         for column in late:
-            if column not in barred:
-                self._state.exclude(column)  # for good, as time only goes on
+            self._state.exclude(column)  # for good, as time only goes on
         self._late = late
 
     def _name(self, column: int) -> str | None:
