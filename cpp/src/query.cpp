@@ -67,7 +67,7 @@ void Query::gains(const double* level, std::vector<double>& gains, Pace& pace) c
     for (const std::size_t i : candidates) {
         const double price = lambda * costs[i];
         double gain = excess_bound(i, moments) - price;
-        if (gain > 0.0 && !pace.late()) {
+        if (!(gain <= 0.0) && !pace.late()) {
             gain = excess(i, level) - price;
             pace.work(length);
         }
