@@ -44,8 +44,7 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
     while (!gains_.empty() && chosen.size() < query.max_new && !pace.late()) {
         std::pop_heap(gains_.begin(), gains_.end());
         auto& [gain, i] = gains_.back();
-        gain = query.excess(i, best_.data()) - price(i);
-        pace.work(query.length);
+        gain = query.gain(i, best_.data(), pace);
         if (gain <= 0.0) {
             gains_.pop_back();
         } else if (gains_.size() > 1 && gain < gains_.front().first) {

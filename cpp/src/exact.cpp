@@ -210,20 +210,22 @@ private:
         Level& root = first_level();
         if (ran() != nullptr) evaluate({}, ran());
         if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
-        if (!close && chosen_.empty()) {
+        const bool nothing_added = !close && chosen_.empty();
+        if (close) {
+            root.level = last_level_;
+        } else if (nothing_added) {
             root.level = ran_;
-            gains_ = construction_.gains_over_ran();
         } else {
-            if (close) {
-                root.level = last_level_;
-            } else {
-                prices_.clear();
-                for (const Local j : chosen_) prices_.push_back(pool_.price(j));
-                slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
-            }
-            query.gains(root.level.data(), gains_, pace_);
+            prices_.clear();
+            for (const Local j : chosen_) prices_.push_back(pool_.price(j));
+            slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
         }
         last_level_ = root.level;
+        if (nothing_added) {
+            gains_ = construction_.gains_over_ran();
+        } else {
+            query.gains(root.level.data(), gains_, pace_);
+        }
 
         dual_.set(query.mean(root.level.data()), gains_, query.max_new, ran() == nullptr);
         first_bound_ = dual_.total();
@@ -232,8 +234,7 @@ private:
             if (cannot_tie(dual_.with(gains_[c]))) continue;
             const std::size_t i = query.candidates[c];
             if (gains_[c] <= 0.0) {  // it may be a bound
-                gains_[c] = query.excess(i, root.level.data()) - query.lambda * query.costs[i];
-                pace_.work(query.length);
+                gains_[c] = query.gain(i, root.level.data(), pace_);
                 if (cannot_tie(dual_.with(gains_[c]))) continue;
             }
             survivors_.push_back(i);

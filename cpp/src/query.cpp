@@ -55,28 +55,25 @@ void Query::draw(std::size_t model, double* x) const {
     std::fill(x + problem.n_samples, x + length, 0.0);
 }
 
-double Query::excess(std::size_t model, const double* level) const {
-    return kernels::drawn_excess(qualities[model], sigma(model), rows_[model], level,
-                                 problem.n_samples) /
-           static_cast<double>(problem.n_samples);
+double Query::gain(std::size_t model, const double* level, Pace& pace) const {
+    const double excess = kernels::drawn_excess(qualities[model], sigma(model), rows_[model], level,
+                                                problem.n_samples) /
+                          static_cast<double>(problem.n_samples);
+    pace.work(length);
+    return excess - lambda * costs[model];
 }
 
 void Query::gains(const double* level, std::vector<double>& gains, Pace& pace) const {
     const Moments moments = moments_of(level, problem.n_samples);
     gains.clear();
     for (const std::size_t i : candidates) {
-        const double price = lambda * costs[i];
-        double gain = excess_bound(i, moments) - price;
-        if (!(gain <= 0.0) && !pace.late()) {
-            gain = excess(i, level) - price;
-            pace.work(length);
-        }
-        gains.push_back(gain);
+        const double most = excess_bound(i, moments) - lambda * costs[i];
+        gains.push_back(most <= 0.0 || pace.late() ? most : gain(i, level, pace));
     }
 }
 
-// Bounds excess() by the moments of a level: by those of the difference, of which the part above
-// zero is half the sum of it and its magnitude.
+// Bounds the mean excess over a level by its moments: by those of the difference, of which the part
+// above zero is half the sum of it and its magnitude.
 double Query::excess_bound(std::size_t model, const Moments& level) const {
     const Moments& row = rows_.moments(model);
     const double mean = qualities[model] + sigma(model) * row.mean - level.mean;

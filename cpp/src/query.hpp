@@ -39,11 +39,11 @@ public:
     // Makes the draws of one model, padded with zeros.
     void draw(std::size_t model, double* x) const;
 
-    // Mean of (x - level)+ over the draws x of one model, without making them.
-    double excess(std::size_t model, const double* level) const;
+    // What a model gains over a level less its price: the mean of (x - level)+ over its draws x,
+    // which are not made.
+    double gain(std::size_t model, const double* level, Pace& pace) const;
 
-    // What each candidate gains over a level less its price; where that is nothing, or the time is
-    // up, a bound of it.
+    // The gain of each candidate; where that is nothing, or the time is up, a bound of it.
     void gains(const double* level, std::vector<double>& gains, Pace& pace) const;
 
     // Draws of one model, padded with zeros; if all were made ahead.

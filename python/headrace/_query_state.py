@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace._decider import NO_MODELS, Decider
+from headrace._estimators.protocol import Estimates
 from headrace._log import Queries
 from headrace._problem import Floats, Numbers
 
@@ -97,7 +98,7 @@ class PlainState:
     def next_model(self) -> int:
         """Return the model to run next, or -1 to stop."""
         decider, ran = self._decider, sorted(self.ran)
-        estimates = decider.estimates(queries_of(decider, self._asked, self), ran)
+        estimates = self._estimates(ran)
         if ran:
             self._best = int(decider.best(estimates.qualities, ran)[0])
         among = decider.candidates(self._barred)
@@ -112,10 +113,7 @@ class PlainState:
         """Return the model whose answer to give if no other runs, or -1 if none has run."""
         if self._best is None:
             ran = sorted(self.ran)
-            queries = queries_of(self._decider, self._asked, self)
-            self._best = int(
-                self._decider.best(self._decider.estimates(queries, ran).qualities, ran)[0]
-            )
+            self._best = int(self._decider.best(self._estimates(ran).qualities, ran)[0])
         return self._best
 
     def seen(self) -> Floats:
@@ -125,3 +123,6 @@ class PlainState:
             for row, signals in zip(rows, self._seen, strict=True):
                 row[:] = signals
         return rows
+
+    def _estimates(self, ran: list[int]) -> Estimates:
+        return self._decider.estimates(queries_of(self._decider, self._asked, self), ran)
