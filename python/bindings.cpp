@@ -1,15 +1,12 @@
-// The Python module headrace._core. Arrays arrive checked (headrace/_check.py); here only sizes are
-// checked again, because memory safety depends on them.
+// The Python module headrace._core; its types are in sessions.cpp. Arrays arrive checked
+// (headrace/_check.py); here only sizes are checked again, because memory safety depends on them.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <atomic>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -17,7 +14,8 @@
 
 #include "headrace/headrace.hpp"
 #include "headrace/rollout.hpp"
-#include "headrace/router.hpp"
+#include "interrupts.hpp"
+#include "sessions.hpp"
 
 namespace py = pybind11;
 
@@ -80,12 +78,6 @@ headrace::Reveals reveals_of(const MaybeReveals& given, std::size_t n_queries,
 
 headrace::Ties ties_of(const std::string& name) {
     return name == "dearest" ? headrace::Ties::kDearest : headrace::Ties::kCheapest;
-}
-
-// Lets signal handlers run, Ctrl-C among them; true if one has raised.
-bool signals_raise() {
-    const py::gil_scoped_acquire lock;
-    return PyErr_CheckSignals() != 0;
 }
 
 headrace::Execution execution_of(std::size_t n_threads) {
@@ -236,206 +228,6 @@ py::tuple roll_out(const py::function& forecast, std::size_t n_queries, std::siz
         array_of(std::move(found.estimates), {n_prices, n_queries}));
 }
 
-// ---- fitted routers ----
-
-// What Python holds of a router.
-struct SharedRouter {
-    std::shared_ptr<const headrace::Router> router;
-};
-
-// Views a text, which must live as long as the label. One that is not Unicode was never fitted on.
-headrace::Label label_of(const py::object& given) {
-    if (given.is_none()) return {};
-    if (PyUnicode_Check(given.ptr())) {
-        Py_ssize_t size = 0;
-        const char* text = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
-        if (text == nullptr) {
-            PyErr_Clear();
-            return {};
-        }
-        return std::string_view(text, static_cast<std::size_t>(size));
-    }
-    if (PyFloat_Check(given.ptr())) return PyFloat_AS_DOUBLE(given.ptr());
-    return given.cast<std::int64_t>();
-}
-
-SharedRouter read_router(const py::bytes& content) {
-    const std::string_view view(content);
-    const auto* data = reinterpret_cast<const unsigned char*>(view.data());
-    const py::gil_scoped_release unlock;
-    return {headrace::Router::from_bytes({data, view.size()})};
-}
-
-// What Python holds of a session.
-struct HeldSession {
-    headrace::Session session;
-    std::vector<double> seen;  // signals of what has run, in turn
-    std::atomic<bool> in_use{false};
-};
-
-// The use of a session by one call. A second one at the same time would break it: from another
-// thread, or from a handler of signals.
-class Use {
-public:
-    explicit Use(HeldSession& held) : held_(held) {
-        if (held.in_use.exchange(true, std::memory_order_acquire)) {
-            throw std::runtime_error("this session is in use by another thread");
-        }
-    }
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-    ~Use() { held_.in_use.store(false, std::memory_order_release); }
-
-    headrace::Session* operator->() const { return &held_.session; }
-    std::vector<double>& seen() const { return held_.seen; }
-
-private:
-    HeldSession& held_;
-};
-
-// Numbers of one query: in an array, in a list of floats, in a float, or none. Views them where
-// they are, which is with the object or in `room`.
-std::span<const double> numbers_of(const py::handle given, const char* name,
-                                   std::vector<double>& room) {
-    if (given.is_none()) return {};
-    if (py::isinstance<Array<double>>(given)) {
-        const auto array = py::reinterpret_borrow<Array<double>>(given);
-        if (array.ndim() > 1) bad_shape(name);
-        return {array.data(), static_cast<std::size_t>(array.size())};
-    }
-    const auto take = [&](const py::handle item) {
-        if (!PyFloat_Check(item.ptr())) throw py::type_error(std::string(name) + " must be floats");
-        room.push_back(PyFloat_AS_DOUBLE(item.ptr()));
-    };
-    room.clear();
-    if (PyList_Check(given.ptr())) {
-        for (const py::handle item : py::reinterpret_borrow<py::list>(given)) take(item);
-    } else {
-        take(given);
-    }
-    return room;
-}
-
-std::unique_ptr<HeldSession> start(const SharedRouter& shared, const py::object& features,
-                                   const py::object& group, bool dearer, std::int64_t row,
-                                   const py::object& surcharge) {
-    std::vector<double> known, extra;
-    auto held = std::make_unique<HeldSession>(headrace::Session(shared.router));
-    held->session.start({numbers_of(features, "features", known), label_of(group), dearer, row,
-                         numbers_of(surcharge, "surcharge", extra)});
-    return held;
-}
-
-// Most decisions take microseconds, less than it may take to get the interpreter's lock back. One
-// that lasts until it polls goes on without the lock.
-std::int64_t next_model(HeldSession& held) {
-    const Use session(held);
-    std::optional<py::gil_scoped_release> unlock;
-    const std::function<bool()> poll = [&unlock] {
-        if (!unlock) unlock.emplace();
-        return signals_raise();
-    };
-    try {
-        return session->next_model(poll);
-    } catch (const headrace::Interrupted&) {
-        unlock.reset();
-        throw py::error_already_set();  // what the handler raised
-    }
-}
-
-void observe(HeldSession& held, std::size_t model, const py::object& signals) {
-    const Use session(held);
-    std::vector<double> room;
-    const std::span<const double> known = numbers_of(signals, "signals", room);
-    std::vector<double>& seen = session.seen();
-    const std::size_t before = seen.size();
-    seen.insert(seen.end(), known.begin(), known.end());
-    try {
-        session->observe(model, known);
-    } catch (...) {
-        seen.resize(before);
-        throw;
-    }
-}
-
-std::int64_t answer(HeldSession& held) {
-    const Use session(held);
-    return session->path().empty() ? -1 : static_cast<std::int64_t>(session->answer());
-}
-
-py::tuple ran(HeldSession& held) {
-    const Use session(held);
-    const std::span<const std::size_t> path = session->path();
-    py::tuple models(path.size());
-    for (std::size_t i = 0; i < path.size(); ++i) models[i] = path[i];
-    return models;
-}
-
-py::array_t<double> seen(HeldSession& held) {
-    const Use session(held);
-    const std::size_t n_ran = session->path().size();
-    return array_of(std::vector<double>(session.seen()),
-                    {n_ran, n_ran == 0 ? 0 : session.seen().size() / n_ran});
-}
-
-py::tuple estimates(HeldSession& held) {
-    const Use session(held);
-    const std::size_t k = session->router().n_models();
-    std::vector<double> qualities(k), costs(k), deviations(k);
-    session->estimates(qualities, costs, deviations);
-    return py::make_tuple(array_of(std::move(qualities), {k}), array_of(std::move(costs), {k}),
-                          array_of(std::move(deviations), {k}));
-}
-
-py::tuple choice(HeldSession& held) {
-    const Use session(held);
-    const headrace::Choice& chosen = session->choice();
-    const std::span<const std::uint8_t> truths = session->supermodel();
-    py::array_t<bool> supermodel(static_cast<py::ssize_t>(truths.size()));
-    std::copy(truths.begin(), truths.end(), supermodel.mutable_data());
-    return py::make_tuple(supermodel, chosen.tradeoff, chosen.quality, chosen.cost,
-                          chosen.upper_bound, chosen.optimal, chosen.nodes);
-}
-
-// Objects are made by functions of the module alone: one that Python made would hold nothing.
-PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
-    PyErr_Format(PyExc_TypeError, "%s is not made by calling it: see headrace.Router",
-                 type->tp_name);
-    return nullptr;
-}
-
-void bind_routers(py::module_& module) {
-    const py::metaclass plain(reinterpret_cast<PyObject*>(&PyType_Type));
-    const py::custom_type_setup made(
-        [](PyHeapTypeObject* type) { type->ht_type.tp_new = refuse_new; });
-    py::class_<SharedRouter>(module, "Router", plain, made, py::is_final(),
-                             "A fitted router; immutable, so that threads share it.")
-        .def_property_readonly("models",
-                               [](const SharedRouter& shared) { return shared.router->models(); })
-        .def_property_readonly("n_rows",
-                               [](const SharedRouter& shared) { return shared.router->n_rows(); })
-        .def("start", &start, py::arg("features"), py::arg("group"), py::arg("dearer"),
-             py::arg("row"), py::arg("surcharge"));
-    py::class_<HeldSession>(module, "Session", plain, made, py::is_final(),
-                            "One query; of one thread at a time.")
-        .def("next_model", &next_model)
-        .def("observe", &observe, py::arg("model"), py::arg("signals"))
-        .def(
-            "exclude",
-            [](HeldSession& held, std::size_t model) {
-                const Use session(held);
-                if (!session->is_excluded(model)) session->exclude(model);
-            },
-            py::arg("model"))
-        .def("answer", &answer)
-        .def_property_readonly("ran", &ran)
-        .def("seen", &seen)
-        .def("estimates", &estimates)
-        .def("choice", &choice);
-    module.def("read_router", &read_router, py::arg("content"),
-               "The router of what a file of one holds.");
-}
-
 py::dict instruction_sets() {
     py::dict reasons;
     for (const headrace::InstructionSet& set : headrace::instruction_sets()) {
@@ -469,7 +261,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
                py::arg("strategy"), py::arg("search"), py::arg("max_models"), py::arg("ties"),
                py::arg("n_threads"),
                "Roll out at prices of shape (L, T): paths, answers, plans, decisions, estimates.");
-    bind_routers(module);
+    if (!add_sessions(module.ptr())) throw py::error_already_set();
     module.def("instruction_sets", &instruction_sets,
                "From each name, fastest first, to None or the reason why it is not available.");
     module.def("instruction_set", &headrace::instruction_set,

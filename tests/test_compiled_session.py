@@ -162,7 +162,8 @@ class Comparison:
     def compare(self, selection: hr.Selection, at: int, session: Any, next_model: int) -> None:
         self.states += 1
         supermodel, tradeoff, quality, cost, bound, optimal, _ = session.choice()
-        if next_model != selection.next_model[at] or (supermodel != selection.supermodel[at]).any():
+        chosen = selection.supermodel[at].tolist()
+        if next_model != selection.next_model[at] or list(supermodel) != chosen:
             assert abs(tradeoff - selection.tradeoff[at]) < CLOSE
             self.close += 1
             return
@@ -249,7 +250,8 @@ def test_a_session_is_the_same_either_way(
                 compiled, run = followed(router, log, row, fail, **given)
                 assert isinstance(run._state, core.Session)
                 with monkeypatch.context() as patch:
-                    patch.setattr(Compiled, "router", lambda *_: None)
+                    patch.setattr(Compiled, "router", None)
+                    patch.setattr(Compiled, "make", lambda *_: None)
                     plain, run = followed(router, log, row, fail, **given)
                 assert isinstance(run._state, PlainState)
                 assert compiled == plain
@@ -389,7 +391,7 @@ def test_misuse_and_bad_files() -> None:
     router, log = router_of("gaussian")
     content = content_of(router)
     compiled = core.read_router(content)
-    assert compiled.models == list(log.models)
+    assert compiled.models == log.models
     assert compiled.n_rows == 0
     with pytest.raises(ValueError, match=r"'content' is not a saved router .* is cut"):
         core.read_router(content[:-1])
@@ -400,7 +402,7 @@ def test_misuse_and_bad_files() -> None:
     with pytest.raises(ValueError, match="surcharge must not be negative"):
         compiled.start(np.zeros(2), None, False, 0, np.full(K, -1.0))
     session = compiled.start(np.zeros(2), None, False, 0, None)
-    assert (session.answer(), session.ran, session.seen().shape) == (-1, (), (0, 0))
+    assert (session.answer(), session.ran, session.seen()) == (-1, (), ())
     with pytest.raises(RuntimeError, match="nothing is decided yet"):
         session.choice()
     first = session.next_model()

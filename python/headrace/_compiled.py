@@ -18,18 +18,23 @@ class Compiled:
     """The compiled form of one fit, made when it is first asked for.
 
     Copies of an owner start without it, because an owner may change before it uses them.
+
+    Attributes
+    ----------
+    router : Router of the extension, or None
+        Once it is made.
     """
 
-    __slots__ = ("_router", "_tried")
+    __slots__ = ("_tried", "router")
 
     def __init__(self) -> None:
-        self._router: _core.Router | None = None
+        self.router: _core.Router | None = None
         self._tried = False
 
-    def router(
+    def make(
         self, content: Callable[[T], bytes], fit: T, backend: str | None
     ) -> _core.Router | None:
-        """Return it, made of the content of a file of the fit.
+        """Make it of the content of a file of the fit, and return it.
 
         None where another backend decides, or the compiled one cannot read the fit: then the
         estimator is not one of the package, or depends on other libraries. Which backend decides is
@@ -38,9 +43,9 @@ class Compiled:
         if not self._tried:
             if pick(backend) is cpp:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    self._router = cpp.router(content(fit))
+                    self.router = cpp.router(content(fit))
             self._tried = True
-        return self._router
+        return self.router
 
     def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
         return type(self), ()

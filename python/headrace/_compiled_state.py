@@ -26,7 +26,9 @@ def state_of(
     costs.
     """
     features, groups, index = asked
-    compiled = decider.compiled.router(content, decider, decider.policy.backend)
+    compiled = decider.compiled.router
+    if compiled is None:  # not yet, or it cannot be made
+        compiled = decider.compiled.make(content, decider, decider.policy.backend)
     if compiled is not None and (index == 0 or not compiled.n_rows or index < compiled.n_rows):
         label = None if groups is None else _label(decider, groups)
         if label is not NotImplemented:

@@ -88,6 +88,8 @@ class Decider:
             fit.step_factors.tolist()
         )
         k = len(fit.models)
+        self.models = fit.models
+        self.n_signals = fit.n_signals
         self.columns = {name: column for column, name in enumerate(fit.models)}
         self._place = np.argsort(fit.order).tolist()
         self._all = Candidates(fit.order, self.policy.samples(k))
@@ -101,7 +103,7 @@ class Decider:
     @property
     def n_models(self) -> int:
         """Number of models, k."""
-        return len(self.fit.models)
+        return len(self.models)
 
     @property
     def draws(self) -> Draws | None:
@@ -111,8 +113,7 @@ class Decider:
 
     def no_signals(self) -> Floats | None:
         """Return room for the signals of a query, shape (1, k, m)."""
-        n_signals = self.fit.n_signals
-        return np.full((1, self.n_models, n_signals), np.nan) if n_signals else None
+        return np.full((1, self.n_models, self.n_signals), np.nan) if self.n_signals else None
 
     def estimates(self, queries: Queries, ran: Sequence[int]) -> Estimates:
         """Ask the estimator; ``ran`` are ascending."""

@@ -135,7 +135,7 @@ def explain(
     surcharge: Floats | None,
 ) -> Explanation:
     """Explain a decision on one query by taking it once more."""
-    names = decider.fit.models
+    names = decider.models
     run = sorted(ran)
     estimates = decider.estimates(queries, run)
     if surcharge is not None:

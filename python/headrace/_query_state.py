@@ -43,7 +43,7 @@ class QueryState(Protocol):
     def answer(self) -> int:
         """Return the model whose answer to give if no other runs, or -1 if none has run."""
 
-    def seen(self) -> Floats:
+    def seen(self) -> Floats | tuple[tuple[float, ...], ...]:
         """Return the signals of what has run, shape (len(ran), m)."""
 
 
@@ -118,7 +118,7 @@ class PlainState:
 
     def seen(self) -> Floats:
         """Return the signals of what has run, shape (len(ran), m)."""
-        rows = np.empty((len(self.ran), self._decider.fit.n_signals))
+        rows = np.empty((len(self.ran), self._decider.n_signals))
         if rows.shape[1]:
             for row, signals in zip(rows, self._seen, strict=True):
                 row[:] = signals

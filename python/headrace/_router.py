@@ -515,7 +515,12 @@ class Router:
         known = _known_features(features, decider.fit.n_features)
         groups = None if group is None else np.array([group])
         gamma = decider.fit.mixture.gamma
-        dear = _drawn(gamma, seed) if dearer is None else check_flag("dearer", dearer)
+        if dearer is not None:
+            dear = check_flag("dearer", dearer)
+        elif seed is None:
+            dear = gamma < 1.0 and random.random() >= gamma
+        else:
+            dear = random.Random(check_integer("seed", seed, 0)).random() >= gamma
         pace = None
         if deadline is not None or latency_weight:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
@@ -734,13 +739,6 @@ def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
             f"{'none' if features is None else 'some, and that has none'}"
         )
     return check_numbers("features", features, d)
-
-
-def _drawn(gamma: float, seed: int | None) -> bool:
-    """Draw whether a query takes the dearer policy."""
-    if seed is None:
-        return gamma < 1.0 and random.random() >= gamma
-    return random.Random(check_integer("seed", seed, 0)).random() >= gamma
 
 
 def _pace(

@@ -134,8 +134,8 @@ class Session:
     @property
     def next_model(self) -> str | None:
         """Name of the model to run next; None says stop and give `answer`."""
-        column = self._next
-        return self._name(self.next_index if column is None else column)
+        column = self.next_index if self._next is None else self._next
+        return self._decider.models[column] if column >= 0 else None
 
     @property
     def next_index(self) -> int:
@@ -149,7 +149,8 @@ class Session:
     @property
     def answer(self) -> str | None:
         """Name of the model whose answer to give: the best so far; None if no model has run."""
-        return self._name(self._state.answer())
+        column = self._state.answer()
+        return self._decider.models[column] if column >= 0 else None
 
     @property
     def ran(self) -> tuple[str, ...]:
@@ -159,7 +160,7 @@ class Session:
     @property
     def excluded(self) -> dict[str, str]:
         """Models that are no candidates, and why."""
-        return {self._decider.fit.models[column]: why for column, why in self._barred.items()}
+        return {self._decider.models[column]: why for column, why in self._barred.items()}
 
     @property
     def cost(self) -> float:
@@ -200,11 +201,13 @@ class Session:
             that is finished, a signal of a wrong shape or with NaN in it, or a negative cost. The
             session stays as it was.
         """
-        column = self._column(model)
-        if column != self._next:
+        column = self._decider.columns.get(model) if type(model) is str else None
+        if column is None or column != self._next:
+            column = self._column(model)
             self._refuse_unasked(column)
         seen = self._signal(column, signal)
-        spent, passed = self._amount("cost", cost), self._amount("latency", latency)
+        spent = 0.0 if cost is None else self._amount("cost", cost)
+        passed = 0.0 if latency is None else self._amount("latency", latency)
         self._next = None  # before anything that an interrupt may cut off
         self._state.observe(column, seen)
         self._cost += spent
@@ -231,14 +234,14 @@ class Session:
             finished, or a negative cost. The session stays as it was.
         """
         column = self._column(model)
-        name = self._decider.fit.models[column]
+        name = self._decider.models[column]
         if column in self._state.ran:
             raise SessionError(f"{name!r} has run, so it cannot be excluded")
         if self._excluded is not None and column in self._excluded:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
-        spent = self._amount("cost", cost)
+        spent = 0.0 if cost is None else self._amount("cost", cost)
         self._next = None
         self._state.exclude(column)
         self._cost += spent
@@ -278,17 +281,14 @@ class Session:
             self._state.exclude(column)  # for good, as time only goes on
         self._late = late
 
-    def _name(self, column: int) -> str | None:
-        return self._decider.fit.models[column] if column >= 0 else None
-
     def _names(self, columns: Iterable[int]) -> tuple[str, ...]:
-        return tuple(self._decider.fit.models[column] for column in columns)
+        return tuple(self._decider.models[column] for column in columns)
 
     def _column(self, model: str | int) -> int:
         column = self._decider.columns.get(model) if isinstance(model, str) else None
         if column is not None:
             return column
-        models = self._decider.fit.models
+        models = self._decider.models
         if model in (None, STOP):
             self._refuse_finished()
             raise SessionError(f"{model!r} is no model: next_model is {self.next_model!r}")
@@ -307,19 +307,19 @@ class Session:
     def _refuse_unasked(self, column: int) -> None:
         if column == self.next_index:
             return
-        name = self._decider.fit.models[column]
+        name = self._decider.models[column]
         if column in self._state.ran:
             raise SessionError(f"{name!r} has been observed already")
         self._refuse_finished()
         raise SessionError(f"{name!r} was not asked for: next_model is {self.next_model!r}")
 
     def _signal(self, column: int, signal: ArrayLike | None) -> Floats | float | None:
-        n_signals = self._decider.fit.n_signals
+        n_signals = self._decider.n_signals
         if n_signals == 1 and type(signal) is float and abs(signal) <= LARGEST:
             return signal  # as most are
         if not n_signals and signal is None:
             return None
-        name = f"signal of {self._decider.fit.models[column]!r}"
+        name = f"signal of {self._decider.models[column]!r}"
         if not n_signals:
             raise SessionError(f"{name}: the router was fitted on a log without signals")
         if signal is None:
@@ -332,9 +332,7 @@ class Session:
         except ValueError as error:
             raise SessionError(str(error)) from None
 
-    def _amount(self, what: str, given: float | None) -> float:
-        if given is None:
-            return 0.0
+    def _amount(self, what: str, given: float) -> float:
         if type(given) is float and 0.0 <= given <= LARGEST:
             return given  # as most are
         try:
