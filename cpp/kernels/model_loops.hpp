@@ -25,6 +25,46 @@ bool within(const double* values, std::size_t count, double low, double high) no
     return good;
 }
 
+Reach reach(const double* quality, const double* sigma, double magnitude,
+            std::size_t count) noexcept {
+    constexpr double kInfinity = __builtin_inf();
+    Wide low = every(kInfinity);
+    Wide high = every(-kInfinity);
+    std::size_t i = 0;
+    for (; i + kWidth <= count; i += kWidth) {
+        const Wide q = load(quality + i);
+        const Wide r = (sigma == nullptr ? every(1.0) : load(sigma + i)) * magnitude;
+        low = smaller(q - r, low);
+        high = larger(high, q + r);
+    }
+    Reach found = {kInfinity, -kInfinity};
+    for (; i < count; ++i) {
+        const double r = (sigma == nullptr ? 1.0 : sigma[i]) * magnitude;
+        found.lowest = quality[i] - r < found.lowest ? quality[i] - r : found.lowest;
+        found.highest = found.highest < quality[i] + r ? quality[i] + r : found.highest;
+    }
+    for (std::size_t l = 0; l < kWidth; ++l) {
+        found.lowest = lane(low, l) < found.lowest ? lane(low, l) : found.lowest;
+        found.highest = found.highest < lane(high, l) ? lane(high, l) : found.highest;
+    }
+    return found;
+}
+
+void bound_gains(const DrawnRow& row, const Moments& level, double lambda, double slack,
+                 std::size_t count, double* __restrict bound) noexcept {
+    constexpr double kUnderflow = 1e-150;  // no more is lost by squares that are too small
+    const DrawnRow models = row;           // not to be read again after each write
+    const double level_mean = level.mean;
+    const double level_deviation = level.deviation;
+    for (std::size_t i = 0; i < count; ++i) {
+        const double sigma = models.sigma == nullptr ? 1.0 : models.sigma[i];
+        const double mean = (models.quality[i] + sigma * models.mean[i]) - level_mean;
+        const double deviation = sigma * models.deviation[i] + level_deviation;
+        const double magnitude = __builtin_sqrt(mean * mean + deviation * deviation) + kUnderflow;
+        bound[i] = (0.5 * (mean + magnitude) + slack) - lambda * models.cost[i];
+    }
+}
+
 RoutedRow route(const double* __restrict quality, const double* __restrict cost, double lambda,
                 std::size_t count, double* __restrict value) noexcept {
     constexpr double kInfinity = __builtin_inf();

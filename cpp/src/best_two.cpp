@@ -1,6 +1,7 @@
 #include "best_two.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels.hpp"
 
@@ -10,7 +11,7 @@ void BestTwo::start(const Query& query, const double* ran, double lowest) {
     n_samples_ = query.problem.n_samples;
     size_ = 0;
     second_.assign(query.length, lowest);
-    owner_.assign(query.length, kNobody);
+    owner_.assign(query.length, 0.0);
     best_.resize(query.length);
     if (ran != nullptr) {
         std::copy_n(ran, query.length, best_.begin());
@@ -22,14 +23,33 @@ void BestTwo::start(const Query& query, const double* ran, double lowest) {
 
 void BestTwo::add(const double* draws) {
     kernels::raise_two(best_.data(), second_.data(), owner_.data(), draws,
-                       static_cast<double>(size_++), best_.size());
+                       static_cast<double>(++size_), best_.size());
+}
+
+// Several sums at a time, or a sample would wait until the last one is added, as both may have the
+// same owner.
+void BestTwo::sum_by_owner(const double* values, std::vector<double>& sums) {
+    constexpr std::size_t kChains = 4;
+    chains_.assign(kChains * (size_ + 1), 0.0);
+    double* chains = chains_.data();
+    const double* owners = owner_.data();  // nobody's in the padding
+    for (std::size_t s = 0; s < owner_.size(); s += kChains) {
+        for (std::size_t chain = 0; chain < kChains; ++chain) {
+            const auto owner = static_cast<std::uint32_t>(owners[s + chain]);
+            chains[kChains * owner + chain] += values[s + chain];
+        }
+    }
+    sums.clear();
+    for (std::size_t place = 1; place <= size_; ++place) {
+        const double* chain = chains_.data() + kChains * place;
+        sums.push_back((chain[0] + chain[1]) + (chain[2] + chain[3]));
+    }
 }
 
 const std::vector<double>& BestTwo::losses() {
-    losses_.assign(size_, 0.0);
-    for (std::size_t s = 0; s < n_samples_; ++s) {
-        if (is_owned(s)) losses_[owner(s)] += best_[s] - second_[s];
-    }
+    lost_ = best_;
+    kernels::add_scaled(lost_.data(), -1.0, second_.data(), n_samples_);
+    sum_by_owner(lost_.data(), losses_);
     for (double& loss : losses_) loss /= static_cast<double>(n_samples_);
     return losses_;
 }

@@ -112,10 +112,7 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
                 may_gain |= swapped(place, std::min(losses[place], all)) > most;
             }
             if (!may_gain) continue;
-            kept_.assign(chosen.size(), 0.0);
-            for (std::size_t s = 0; s < query.problem.n_samples; ++s) {
-                if (two_.is_owned(s)) kept_[two_.owner(s)] += draws_[s];
-            }
+            two_.sum_by_owner(draws_.data(), kept_);
             pace.work(2 * query.length);
             for (std::size_t place = 0; place < chosen.size(); ++place) {
                 const double gained = swapped(place, kept_[place] / n_samples);

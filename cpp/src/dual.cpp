@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "kernels.hpp"
 
@@ -82,35 +83,55 @@ double DualBound::without(double gain) const {
 
 void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
                        Doubles& level) {
-    const Doubles& best = set.best();
-    const Doubles& second = set.second();
-    level = best;
-    samples_.resize(n_samples);
-    best_.resize(n_samples);
-    second_.resize(n_samples);
-    first_.assign(set.size() + 1, 0);
-    for (std::size_t s = 0; s < n_samples; ++s) {
-        if (set.is_owned(s)) ++first_[set.owner(s) + 1];
-    }
-    for (std::size_t place = 0; place < set.size(); ++place) first_[place + 1] += first_[place];
-    for (std::size_t s = 0; s < n_samples; ++s) {
-        if (set.is_owned(s)) samples_[first_[set.owner(s)]++] = s;
-    }
-    for (std::size_t i = 0; i < first_.back(); ++i) {
+    sort_by_owner(set);
+    level = set.best();
+    best_.resize(level.size());
+    second_.resize(level.size());
+    const double* best = set.best().data();
+    const double* second = set.second().data();
+    for (std::size_t i = ends_[0]; i < ends_.back(); ++i) {
         best_[i] = best[samples_[i]];
         second_[i] = second[samples_[i]];
     }
-    std::size_t begin = 0;  // filling has moved each first_ to the end of its place
-    for (std::size_t place = 0; place < set.size(); ++place) {
-        const std::size_t end = first_[place];
-        const double price = prices[place] * static_cast<double>(n_samples);
+    for (std::size_t place = 1; place <= set.size(); ++place) {
+        const std::size_t begin = ends_[place - 1];
+        const std::size_t end = ends_[place];
+        const double price = prices[place - 1] * static_cast<double>(n_samples);
         const double to =
             common_level(best_.data() + begin, second_.data() + begin, end - begin, price);
         for (std::size_t i = begin; i < end; ++i) {
             level[samples_[i]] = std::max(second_[i], std::min(best_[i], to));
         }
-        begin = end;
     }
+}
+
+// A counting sort of several streams at a time, or a sample would wait until the last one is
+// counted, as both may have the same owner. Streams are parts of the samples one after the other,
+// so that the samples of an owner ascend.
+void SlackLevels::sort_by_owner(const BestTwo& set) {
+    constexpr std::size_t kStreams = 4;
+    const std::size_t length = set.best().size();
+    const std::size_t each = length / kStreams;
+    const auto for_each_sample = [&](const auto& visit) {
+        for (std::size_t i = 0; i < each; ++i) {
+            for (std::size_t stream = 0; stream < kStreams; ++stream) {
+                const std::size_t s = stream * each + i;
+                visit(s, places_[set.owner(s) * kStreams + stream]);
+            }
+        }
+    };
+    places_.assign((set.size() + 1) * kStreams, 0);
+    for_each_sample([](std::size_t, std::size_t& count) { ++count; });
+    ends_.clear();
+    std::size_t next = 0;
+    for (std::size_t owner = 0; owner <= set.size(); ++owner) {
+        for (std::size_t stream = 0; stream < kStreams; ++stream) {
+            next += std::exchange(places_[owner * kStreams + stream], next);
+        }
+        ends_.push_back(next);
+    }
+    samples_.resize(length);
+    for_each_sample([&](std::size_t s, std::size_t& place) { samples_[place++] = s; });
 }
 
 }  // namespace headrace

@@ -54,8 +54,11 @@ public:
               Doubles& level);
 
 private:
-    std::vector<std::size_t> first_;    // of each place in samples_
+    void sort_by_owner(const BestTwo& set);
+
+    std::vector<std::size_t> ends_;     // of each owner's samples
     std::vector<std::size_t> samples_;  // by owner
+    std::vector<std::size_t> places_;   // in samples_, of each owner and stream
     Doubles best_, second_;             // of these samples
 };
 

@@ -70,12 +70,12 @@ public:
             return;
         }
         goal_ = coarse() ? Goal::kBest : Goal::kAllTied;
-        gather();
-        bool proven = search();
+        const bool open = gather();
+        bool proven = !open || search();
         decision.upper_bound = proven ? best_tradeoff_ + allowance_ : open_bound();
         const bool all_tied = goal_ == Goal::kAllTied;
         choose();
-        if (proven && !all_tied) proven = settle_tie();
+        if (open && proven && !all_tied) proven = settle_tie();
         decision.optimal = proven;
         decision.nodes = nodes_;
         last_lambda_ = query.lambda;
@@ -192,8 +192,9 @@ private:
     // ---- the pool ----
 
     // A first set, the levels that it suggests, and the models that their bound leaves. Set and
-    // levels that were good at a price close by are better still.
-    void gather() {
+    // levels that were good at a price close by are better still. False where what has run is the
+    // only choice.
+    bool gather() {
         const Query& query = *query_;
         const bool close =
             query.lambda <= kClose * last_lambda_ && last_lambda_ <= kClose * query.lambda;
@@ -201,6 +202,12 @@ private:
             survivors_ = last_set_;
         } else {
             construction_.greedy(query, ran(), pace_, survivors_);
+            if (survivors_.empty() && nothing_ties(construction_.gains_over_ran())) {
+                ++nodes_;
+                evaluate({}, ran());
+                last_level_ = ran_;
+                return false;
+            }
         }
         pool_.fill(query, survivors_);
         chosen_.resize(pool_.size());
@@ -243,6 +250,13 @@ private:
         undominated_.resize(pool_.size());
         for (Local j = 0; j < pool_.size(); ++j) undominated_[j] = j;
         improved_ = false;
+        return true;
+    }
+
+    // Whether no model that gains so much over what has run is in a set that ties with it.
+    bool nothing_ties(const std::vector<double>& gains) const {
+        return std::all_of(gains.begin(), gains.end(),
+                           [this](double gain) { return gain + allowance_ < -kTieTolerance; });
     }
 
     // Holds what has run with `models` in two_.

@@ -51,6 +51,27 @@ struct RoutedRow {
     double poison;  // not a number if anything is not
 };
 
+// Where the draws of a row's models reach.
+struct Reach {
+    double lowest;
+    double highest;
+};
+
+// The mean of numbers and a bound of their standard deviation.
+struct Moments {
+    double mean;
+    double deviation;
+};
+
+// The models of a row; the moments of their standardised draws.
+struct DrawnRow {
+    const double* quality;
+    const double* cost;
+    const double* sigma;  // null: one
+    const double* mean;
+    const double* deviation;
+};
+
 // The kernels of one instruction set.
 struct Kernels {
     const char* name;  // of the instruction set
@@ -125,6 +146,16 @@ struct Kernels {
 
     // Whether low <= values[i] <= high everywhere.
     bool (*within)(const double* values, std::size_t count, double low, double high) noexcept;
+
+    // Bounds quality[i] + sigma[i] * z for every z of no more than this magnitude; sigma may be
+    // null, for one.
+    Reach (*reach)(const double* quality, const double* sigma, double magnitude,
+                   std::size_t count) noexcept;
+
+    // Bounds what each model gains over a level, mean((x - level)+) - lambda * cost, by moments:
+    // half the sum of the mean of the difference and its root mean square, and `slack`.
+    void (*bound_gains)(const DrawnRow& row, const Moments& level, double lambda, double slack,
+                        std::size_t count, double* bound) noexcept;
 
     // value[i] = quality[i] - lambda * cost[i], followed by infinitely low ones that fill the
     // block.
@@ -233,6 +264,16 @@ inline void add_rows(double* x, const double* weights, const double* rows, std::
 
 inline bool within(const double* values, std::size_t count, double low, double high) noexcept {
     return table().within(values, count, low, high);
+}
+
+inline Reach reach(const double* quality, const double* sigma, double magnitude,
+                   std::size_t count) noexcept {
+    return table().reach(quality, sigma, magnitude, count);
+}
+
+inline void bound_gains(const DrawnRow& row, const Moments& level, double lambda, double slack,
+                        std::size_t count, double* bound) noexcept {
+    table().bound_gains(row, level, lambda, slack, count, bound);
 }
 
 inline RoutedRow route(const double* quality, const double* cost, double lambda, std::size_t count,

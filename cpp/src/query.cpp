@@ -8,15 +8,12 @@
 
 namespace headrace {
 
-namespace {
-
-constexpr double kUnderflow = 1e-150;  // no more is lost by squares that are too small
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-}  // namespace
-
 Query::Query(const Problem& p, const Samples& samples)
-    : problem(p), length(padded_length(p.n_samples)), samples_(samples), scratch_(length) {}
+    : problem(p),
+      length(padded_length(p.n_samples)),
+      samples_(samples),
+      scratch_(length),
+      most_(p.n_models) {}
 
 void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t k = problem.n_models;
@@ -63,23 +60,16 @@ double Query::gain(std::size_t model, const double* level, Pace& pace) const {
     return excess - lambda * costs[model];
 }
 
+// The draws of models that moments rule out are not looked at.
 void Query::gains(const double* level, std::vector<double>& gains, Pace& pace) const {
-    const Moments moments = moments_of(level, problem.n_samples);
+    const RowFacts& facts = *rows_.facts;
+    kernels::bound_gains({qualities, costs, sigmas, facts.means(), facts.deviations()},
+                         moments_of(level, problem.n_samples), lambda, allowance_, most_.size(),
+                         most_.data());
     gains.clear();
     for (const std::size_t i : candidates) {
-        const double most = excess_bound(i, moments) - lambda * costs[i];
-        gains.push_back(most <= 0.0 || pace.late() ? most : gain(i, level, pace));
+        gains.push_back(most_[i] <= 0.0 || pace.late() ? most_[i] : gain(i, level, pace));
     }
-}
-
-// Bounds the mean excess over a level by its moments: by those of the difference, of which the part
-// above zero is half the sum of it and its magnitude.
-double Query::excess_bound(std::size_t model, const Moments& level) const {
-    const Moments& row = rows_.moments(model);
-    const double mean = qualities[model] + sigma(model) * row.mean - level.mean;
-    const double deviation = sigma(model) * row.deviation + level.deviation;
-    const double magnitude = std::sqrt(mean * mean + deviation * deviation) + kUnderflow;
-    return 0.5 * (mean + magnitude) + allowance_;
 }
 
 void Query::best_of_ran(double* best) const {
@@ -109,13 +99,8 @@ double Query::cost(std::vector<std::size_t>& models) const {
 // Means add in eight lanes; what a bound adds to them is no larger than the spread of the draws and
 // the prices. Twice the first-order bound of either.
 void Query::bound_rounding() {
-    double lowest = kInfinity;
-    double highest = -kInfinity;
-    for (std::size_t i = 0; i < problem.n_models; ++i) {
-        const double reach = sigma(i) * rows_.facts->largest();
-        lowest = std::min(lowest, qualities[i] - reach);
-        highest = std::max(highest, qualities[i] + reach);
-    }
+    const auto [lowest, highest] =
+        kernels::reach(qualities, sigmas, rows_.facts->largest(), problem.n_models);
     largest_ = std::max(std::abs(lowest), std::abs(highest));
     double paid = 0.0;
     for (const std::size_t i : candidates) paid += costs[i];

@@ -70,7 +70,6 @@ public:
 
 private:
     void bound_rounding();
-    double excess_bound(std::size_t model, const Moments& level) const;
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
     const Samples& samples_;
@@ -78,9 +77,10 @@ private:
     double largest_ = 0.0;
     double allowance_ = 0.0;
     double cost_rounding_ = 0.0;
-    OwnRows own_rows_;         // of a covariance of the query's own, or of reveals
-    Doubles draws_;            // (k, length)
-    mutable Doubles scratch_;  // draws of one model
+    OwnRows own_rows_;                  // of a covariance of the query's own, or of reveals
+    Doubles draws_;                     // (k, length)
+    mutable Doubles scratch_;           // draws of one model
+    mutable std::vector<double> most_;  // that each model may gain
 };
 
 }  // namespace headrace

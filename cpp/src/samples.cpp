@@ -17,7 +17,7 @@ constexpr double kMostSquare = 1e280;
 
 // The deviation is rounded up by more than the sums may be off, and is the largest magnitude, which
 // is no less, where squares are out of range.
-Moments moments_of(const kernels::Summary& found, std::size_t count) {
+kernels::Moments moments_of(const kernels::Summary& found, std::size_t count) {
     const auto n = static_cast<double>(count);
     const double mean = found.sum / n;
     const double square = found.squares / n;
@@ -28,16 +28,20 @@ Moments moments_of(const kernels::Summary& found, std::size_t count) {
 
 }  // namespace
 
-Moments moments_of(const double* values, std::size_t count) {
+kernels::Moments moments_of(const double* values, std::size_t count) {
     return moments_of(kernels::summarise(values, count), count);
 }
 
-void RowFacts::make(const double* rows, std::size_t n_rows, std::size_t n_samples) {
-    moments_.clear();
+void RowFacts::make(const double* rows, std::size_t stride, std::size_t n_rows,
+                    std::size_t n_samples) {
+    means_.clear();
+    deviations_.clear();
     largest_ = 0.0;
     for (std::size_t i = 0; i < n_rows; ++i) {
-        const kernels::Summary found = kernels::summarise(rows + i * n_samples, n_samples);
-        moments_.push_back(moments_of(found, n_samples));
+        const kernels::Summary found = kernels::summarise(rows + i * stride, n_samples);
+        const kernels::Moments moments = moments_of(found, n_samples);
+        means_.push_back(moments.mean);
+        deviations_.push_back(moments.deviation);
         largest_ = std::max(largest_, found.largest);
     }
 }
@@ -46,7 +50,7 @@ SampleRows certain_rows() {
     static constexpr double kNoDraw = 0.0;
     static const RowFacts facts = [] {
         RowFacts made;
-        made.make(&kNoDraw, 1, 1);
+        made.make(&kNoDraw, 0, kMaxModels, 1);
         return made;
     }();
     return {&kNoDraw, 0, &facts};
@@ -70,7 +74,7 @@ void Samples::make(Control& control) {
         falling_ = falling_order(problem_.samples, problem_.n_models, n_samples);
         rows_ = {};  // each query has its own
     } else if (!problem_.factor) {
-        shared_.facts.make(problem_.samples, problem_.n_models, n_samples);
+        shared_.facts.make(problem_.samples, n_samples, problem_.n_models, n_samples);
         rows_ = {problem_.samples, n_samples, &shared_.facts};
     } else if (problem_.factor.stride == 0 || problem_.n_queries == 1) {
         rows_ = correlated(problem_.factor[0], shared_, control);

@@ -9,41 +9,37 @@
 
 #include "control.hpp"
 #include "headrace/problem.hpp"
+#include "kernels.hpp"
 
 namespace headrace {
 
-// The mean and the standard deviation of numbers; the latter may be too large, but not too small.
-struct Moments {
-    double mean = 0.0;
-    double deviation = 0.0;
-};
-
-Moments moments_of(const double* values, std::size_t count);
+// The standard deviation may be too large, but not too small.
+kernels::Moments moments_of(const double* values, std::size_t count);
 
 // What is known of rows of draws.
 class RowFacts {
 public:
-    void make(const double* rows, std::size_t n_rows, std::size_t n_samples);
+    // A stride of zero: one row for all.
+    void make(const double* rows, std::size_t stride, std::size_t n_rows, std::size_t n_samples);
 
-    const Moments& moments(std::size_t row) const { return moments_[row]; }
-    double largest() const { return largest_; }  // magnitude of a draw
-    std::size_t n_bytes() const { return moments_.size() * sizeof(Moments); }
+    const double* means() const { return means_.data(); }
+    const double* deviations() const { return deviations_.data(); }  // none is too small
+    double largest() const { return largest_; }                      // magnitude of a draw
+    std::size_t n_bytes() const { return 2 * means_.size() * sizeof(double); }
 
 private:
-    std::vector<Moments> moments_;
+    std::vector<double> means_, deviations_;
     double largest_ = 0.0;
 };
 
-// Draws of all models, one row of n_samples each; a stride of zero is one row for all.
+// Draws of all models, one row of n_samples each; a stride of zero is one row for all. There are
+// facts of each model.
 struct SampleRows {
     const double* data = nullptr;
     std::size_t stride = 0;
     const RowFacts* facts = nullptr;
 
     const double* operator[](std::size_t model) const { return data + model * stride; }
-    const Moments& moments(std::size_t model) const {
-        return facts->moments(stride == 0 ? 0 : model);
-    }
 };
 
 // Rows of models of which nothing is uncertain.
@@ -56,7 +52,7 @@ struct OwnRows {
 
     // To be called once the rows are written.
     void learn(std::size_t n_samples) {
-        facts.make(data.data(), data.size() / n_samples, n_samples);
+        facts.make(data.data(), n_samples, data.size() / n_samples, n_samples);
     }
     SampleRows view(std::size_t n_samples) const { return {data.data(), n_samples, &facts}; }
 };

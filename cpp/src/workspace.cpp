@@ -51,7 +51,8 @@ Workspace::Workspace(const Policy& policy, const RevealTables* reveals, std::siz
     if (policy.uses_samples()) {
         problem_.samples = policy.samples.data();
         problem_.n_samples = policy.n_samples;
-        sample_facts_.make(problem_.samples, policy.order.size(), policy.n_samples);
+        sample_facts_.make(problem_.samples, policy.n_samples, policy.order.size(),
+                           policy.n_samples);
     }
     selection_ = {&next_model_, supermodel_.get(), &numbers_[0], &numbers_[1],
                   &numbers_[2], &numbers_[3],      &optimal_,    &nodes_};

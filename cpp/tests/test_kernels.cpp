@@ -122,7 +122,27 @@ void model_literals(const Kernels& kernels) {
                 CHECK(!kernels.within(values.data(), count, 0.0, 1.0));
             }
 
-            std::vector<double> quality(count, 0.5), cost(count, 0.25);
+            std::vector<double> quality(count, 0.5), cost(count, 0.25), sigma(count, 0.0);
+            const std::vector<double> mean(count, 2.0), deviation(count, 4.0);
+            sigma[at] = 1.5;
+            kernels::Reach reach = kernels.reach(quality.data(), sigma.data(), 2.0, count);
+            CHECK_EQUAL(reach.lowest, -2.5);
+            CHECK_EQUAL(reach.highest, 3.5);
+            reach = kernels.reach(sigma.data(), nullptr, 2.0, count);
+            CHECK_EQUAL(reach.lowest, count == 1 ? -0.5 : -2.0);
+            CHECK_EQUAL(reach.highest, 3.5);
+            // Differences of mean 0.5 and 4 - 0.5, of deviation 0 and 6, with roots of 0.25 and
+            // 12.25 + 36.
+            kernels::DrawnRow drawn = {quality.data(), cost.data(), sigma.data(), mean.data(),
+                                       deviation.data()};
+            kernels.bound_gains(drawn, {0.0, 0.0}, 2.0, 0.125, count, values.data());
+            for (std::size_t i = 0; i < count; ++i) {
+                const double due = i == at ? 0.5 * (3.5 + std::sqrt(3.5 * 3.5 + 36.0)) : 0.5;
+                CHECK_EQUAL(values[i], (due + 0.125) - 0.5);
+            }
+            drawn.sigma = nullptr;
+            kernels.bound_gains(drawn, {5.5, 0.0}, 2.0, 0.0, count, values.data());
+            CHECK_EQUAL(values[at], 0.5 * (-3.0 + 5.0) - 0.5);
             quality[at] = 1.0;
             kernels::RoutedRow row =
                 kernels.route(quality.data(), cost.data(), 2.0, count, values.data());
