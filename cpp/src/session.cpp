@@ -83,7 +83,7 @@ void Session::check_model(std::size_t model) const {
 
 void Session::start(const Start& query) {
     const Estimator& estimator = router_->state().estimator();
-    if (estimator.inputs()) check_numbers("features", query.features, router_->n_features());
+    check_numbers("features", query.features, router_->n_features());
     const auto n_rows = static_cast<std::int64_t>(estimator.n_rows());
     if (n_rows > 0 && (query.row < 0 || query.row >= n_rows)) {
         throw std::invalid_argument("the query comes from row " + std::to_string(query.row) +
@@ -157,9 +157,8 @@ void Session::observe(std::size_t model, std::span<const double> signals) {
     if (stage_ != Stage::kDecided || choice_.next_model != static_cast<std::int64_t>(model)) {
         throw SessionError(named(model) + " was not asked for");
     }
-    const Estimator& estimator = router_->state().estimator();
-    if (estimator.inputs()) check_numbers("signals", signals, router_->n_signals());
-    estimator.observe(known(), model, signals);
+    check_numbers("signals", signals, router_->n_signals());
+    router_->state().estimator().observe(known(), model, signals);
     add(0, model);
     path_.push_back(model);
     stage_ = Stage::kOpen;

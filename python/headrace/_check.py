@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from headrace._covariance import lower_cholesky
 from headrace._options import SEARCHES, STRATEGIES, TIES
-from headrace._problem import Bools, Floats, Numbers, Problem
+from headrace._problem import Bools, Floats, Problem
 from headrace._samples import standard_normal_samples
 
 FLOAT64 = np.dtype(np.float64)
@@ -133,13 +133,16 @@ def check_floats(what: str, given: ArrayLike, shapes: dict[str, tuple[int, ...]]
     return floats
 
 
-def check_numbers(what: str, given: ArrayLike, d: int) -> Numbers:
-    """Return d finite numbers, a copy of those given; a list of floats stays one."""
-    if type(given) is list:  # type: ignore[comparison-overlap]  # it may be
-        given = given.copy()  # another thread may write to it
-        if len(given) == d and set(map(type, given)) == {float} and sum(map(abs, given)) <= LARGEST:
-            return given  # as those of most services are; a sum with NaN is not below anything
-    return check_floats(what, given, {"(d,)": (d,)}).copy()
+def check_features(given: ArrayLike | None, d: int) -> Floats | None:
+    """Return the d features of one query, not those of the caller."""
+    if not d and given is None:
+        return None
+    if not d or given is None:
+        raise ValueError(
+            f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
+            f"{'none' if given is None else 'some, and that has none'}"
+        )
+    return check_floats("features", given, {"(d,)": (d,)}).copy()
 
 
 def refuse_values(what: str, floats: Floats, *, missing: bool = False) -> None:

@@ -6,34 +6,43 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from headrace._check import check_features
 from headrace._decider import Decider
 from headrace._problem import Floats
 from headrace._query_state import Asked, PlainState, QueryState
 
 
-def state_of(
+def begin(
     decider: Decider,
     content: Callable[[Decider], bytes],
-    asked: Asked,
+    features: ArrayLike | None,
+    groups: NDArray[np.generic] | None,
+    index: int,
     dear: bool,
     surcharge: Floats | None,
-) -> QueryState:
-    """Return the state of a query before any model has run.
+) -> tuple[QueryState, Asked]:
+    """Check the features; return the state of a query before any model has run, and the query.
 
     ``content`` returns that of a file of the decider's fit; ``surcharge`` is added to the expected
     costs.
     """
-    features, groups, index = asked
     compiled = decider.compiled.router
     if compiled is None:  # not yet, or it cannot be made
         compiled = decider.compiled.make(content, decider, decider.policy.backend)
-    if compiled is not None and (index == 0 or not compiled.n_rows or index < compiled.n_rows):
-        label = None if groups is None else _label(decider, groups)
-        if label is not NotImplemented:
-            return compiled.start(features, label, dear, index, surcharge)
-    return PlainState(decider, asked, dear, surcharge)
+    label = None if groups is None else _label(decider, groups)
+    if compiled is None or label is NotImplemented or 0 < compiled.n_rows <= index:
+        asked = check_features(features, decider.n_features), groups, index
+        return PlainState(decider, asked, dear, surcharge), asked
+    if features is None or (isinstance(features, list) and features):
+        known: list[float] | None = features and list(features)  # others may write to theirs
+        try:
+            return compiled.start(known, label, dear, index, surcharge), (known, groups, index)
+        except (ValueError, TypeError):
+            pass  # the check words it, or makes floats of it
+    asked = check_features(features, decider.n_features), groups, index
+    return compiled.start(asked[0], label, dear, index, surcharge), asked
 
 
 def _label(decider: Decider, groups: NDArray[np.generic]) -> Any:

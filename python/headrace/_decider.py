@@ -89,7 +89,9 @@ class Decider:
         )
         k = len(fit.models)
         self.models = fit.models
+        self.n_features = fit.n_features
         self.n_signals = fit.n_signals
+        self.gamma = fit.mixture.gamma
         self.columns = {name: column for column, name in enumerate(fit.models)}
         self._place = np.argsort(fit.order).tolist()
         self._all = Candidates(fit.order, self.policy.samples(k))

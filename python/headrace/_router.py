@@ -23,10 +23,9 @@ from headrace._check import (
     check_integer,
     check_not_negative,
     check_number,
-    check_numbers,
     check_ran,
 )
-from headrace._compiled_state import state_of
+from headrace._compiled_state import begin
 from headrace._decider import Decider, Draws
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
@@ -36,7 +35,7 @@ from headrace._forecasts import Forecasts, cost_order
 from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
-from headrace._problem import Bools, Numbers
+from headrace._problem import Bools
 from headrace._rollout import refuse_missing
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
@@ -512,9 +511,8 @@ class Router:
         of floats are the quickest to begin with.
         """
         decider = self._decider()
-        known = _known_features(features, decider.fit.n_features)
         groups = None if group is None else np.array([group])
-        gamma = decider.fit.mixture.gamma
+        gamma = decider.gamma
         if dearer is not None:
             dear = check_flag("dearer", dearer)
         elif seed is None:
@@ -524,9 +522,10 @@ class Router:
         pace = None
         if deadline is not None or latency_weight:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
-        asked = known, groups, check_integer("index", index, 0, LARGEST_INDEX)
+        if type(index) is not int or not 0 <= index <= LARGEST_INDEX:
+            index = check_integer("index", index, 0, LARGEST_INDEX)
         surcharge = None if pace is None else pace.surcharge
-        state = state_of(decider, self._content, asked, dear, surcharge)
+        state, asked = begin(decider, self._content, features, groups, index, dear, surcharge)
         return Session(decider, asked, state, dear, pace)
 
     async def arun(
@@ -727,18 +726,6 @@ def _target_value(what: str, given: object) -> float:
     if what == "quality":  # of any sign
         return float(check_floats(what, given, {"a number": ()}))  # type: ignore[arg-type]
     return check_number(what, given)
-
-
-def _known_features(features: ArrayLike | None, d: int) -> Numbers | None:
-    """Return the features of one query, not those of the caller."""
-    if not d and features is None:
-        return None
-    if not d or features is None:
-        raise ValueError(
-            f"features must have shape (d,) = ({d},), as in the log that was fitted on, got "
-            f"{'none' if features is None else 'some, and that has none'}"
-        )
-    return check_numbers("features", features, d)
 
 
 def _pace(

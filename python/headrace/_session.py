@@ -134,17 +134,13 @@ class Session:
     @property
     def next_model(self) -> str | None:
         """Name of the model to run next; None says stop and give `answer`."""
-        column = self.next_index if self._next is None else self._next
+        column = self._decide() if self._next is None else self._next
         return self._decider.models[column] if column >= 0 else None
 
     @property
     def next_index(self) -> int:
         """Column of the model to run next in the router's ``models_``; -1 says stop."""
-        if self._next is None:
-            if self._pace is not None:
-                self._bar_late(self._pace)
-            self._next = self._state.next_model()
-        return self._next
+        return self._decide() if self._next is None else self._next
 
     @property
     def answer(self) -> str | None:
@@ -269,6 +265,12 @@ class Session:
     def __repr__(self) -> str:
         ran = ", ".join(self.ran) or "nothing"
         return f"<Session: {ran} has run, {len(self._excluded or ())} excluded>"
+
+    def _decide(self) -> int:
+        if self._pace is not None:
+            self._bar_late(self._pace)
+        self._next = self._state.next_model()
+        return self._next
 
     @property
     def _barred(self) -> dict[int, str]:
