@@ -20,20 +20,20 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
     best_.resize(query.length);
     draws_.resize(query.length);
     const auto price = [&](std::size_t i) { return query.lambda * query.costs[i]; };
-    if (ran != nullptr) {
-        std::copy_n(ran, query.length, best_.begin());
-    } else {
+    const double* level = ran;  // the best draws so far
+    if (ran == nullptr) {
         std::size_t first = query.candidates.front();
         for (const std::size_t i : query.candidates) {
             if (query.qualities[i] - price(i) > query.qualities[first] - price(first)) first = i;
         }
         chosen.push_back(first);
         query.draw(first, best_.data());
+        level = best_.data();
     }
 
     gains_.clear();
     if (chosen.size() < query.max_new) {
-        query.gains(best_.data(), first_gains_, pace);
+        query.gains(level, first_gains_, pace);
         for (std::size_t c = 0; c < first_gains_.size(); ++c) {
             const std::size_t i = query.candidates[c];
             if (!chosen.empty() && i == chosen.front()) continue;
@@ -44,7 +44,7 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
     while (!gains_.empty() && chosen.size() < query.max_new && !pace.late()) {
         std::pop_heap(gains_.begin(), gains_.end());
         auto& [gain, i] = gains_.back();
-        gain = query.gain(i, best_.data(), pace);
+        gain = query.gain(i, level, pace);
         if (gain <= 0.0) {
             gains_.pop_back();
         } else if (gains_.size() > 1 && gain < gains_.front().first) {
@@ -52,7 +52,9 @@ void Construction::greedy(const Query& query, const double* ran, Pace& pace,
         } else {
             chosen.push_back(i);
             query.draw(i, draws_.data());
+            if (level == ran) std::copy_n(ran, query.length, best_.begin());
             kernels::raise(best_.data(), draws_.data(), query.length);
+            level = best_.data();
             gains_.pop_back();
         }
     }

@@ -61,21 +61,13 @@ public:
         query_ = &query;
         decision_ = &decision;
         start(control);
-        if (query.max_new == 0) {
-            decision.added.clear();
-            decision.quality = query.mean(ran_.data());
-            decision.cost = 0.0;
-            decision.upper_bound = decision.quality;
-            decision.optimal = true;
-            return;
-        }
         goal_ = coarse() ? Goal::kBest : Goal::kAllTied;
-        const bool open = gather();
-        bool proven = !open || search();
+        if (query.max_new == 0 || !gather()) return stop();
+        bool proven = search();
         decision.upper_bound = proven ? best_tradeoff_ + allowance_ : open_bound();
         const bool all_tied = goal_ == Goal::kAllTied;
         choose();
-        if (open && proven && !all_tied) proven = settle_tie();
+        if (proven && !all_tied) proven = settle_tie();
         decision.optimal = proven;
         decision.nodes = nodes_;
         last_lambda_ = query.lambda;
@@ -88,6 +80,17 @@ private:
         kBest,     // one set of the best tradeoff
         kTie,      // the set that wins the tie with the best tradeoff, which is known
     };
+
+    // Decides for what has run, as nothing else can count.
+    void stop() {
+        decision_->added.clear();
+        decision_->quality = query_->mean(ran_.data());
+        decision_->cost = 0.0;
+        decision_->upper_bound = decision_->quality;
+        decision_->optimal = true;
+        decision_->nodes = 0;
+        last_lambda_ = kInfinity;
+    }
 
     bool nothing_yet() const { return included_.empty() && query_->ran.empty(); }
     const double* ran() const { return query_->ran.empty() ? nullptr : ran_.data(); }
@@ -202,12 +205,7 @@ private:
             survivors_ = last_set_;
         } else {
             construction_.greedy(query, ran(), pace_, survivors_);
-            if (survivors_.empty() && nothing_ties(construction_.gains_over_ran())) {
-                ++nodes_;
-                evaluate({}, ran());
-                last_level_ = ran_;
-                return false;
-            }
+            if (survivors_.empty() && nothing_ties(construction_.gains_over_ran())) return false;
         }
         pool_.fill(query, survivors_);
         chosen_.resize(pool_.size());

@@ -78,8 +78,8 @@ void Query::best_of_ran(double* best) const {
         return;
     }
     draw(ran.front(), best);
-    for (const std::size_t i : ran) {
-        draw(i, scratch_.data());
+    for (std::size_t r = 1; r < ran.size(); ++r) {
+        draw(ran[r], scratch_.data());
         kernels::raise(best, scratch_.data(), length);
     }
 }
