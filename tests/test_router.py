@@ -160,7 +160,8 @@ def test_rollouts_are_those_of_the_reference(strategy: str, kind: str) -> None:
     prices = np.random.default_rng(1).uniform(0.0, 0.8, size=(10, 3))
     options = {"strategy": strategy}
     expected = simulated(ESTIMATORS[kind](), log, prices, backend="reference", **options)
-    for backend, n_threads in product(BACKENDS, (1, 3)):
+    others = [backend for backend in BACKENDS if backend != "reference"]
+    for backend, n_threads in product(others, (1, 3)):
         more = {"backend": backend, "n_threads": n_threads}
         found = simulated(ESTIMATORS[kind](), log, prices, **options, **more)
         for part in fields(Rollouts):

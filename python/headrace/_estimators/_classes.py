@@ -7,6 +7,7 @@ expect by a normally distributed step, which smooths them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -23,6 +24,33 @@ N_ITERATIONS = 60
 FEW_ROWS = 64
 ROWS_TO_CHOOSE = 1500
 """Enough to choose the number of classes by."""
+
+
+class Priors:
+    """What features lead to expect of the qualities, each row that there is once.
+
+    Attributes
+    ----------
+    distinct : array of shape (D, k)
+        Kept from 0 and 1.
+    place : int64 array of shape (n,)
+        Of each query in it.
+    """
+
+    def __init__(self, prior: Floats) -> None:
+        expected = np.clip(prior, SMALLEST_PRIOR, 1.0 - SMALLEST_PRIOR)
+        self.distinct, place = np.unique(expected, axis=0, return_inverse=True)
+        self.place: Integers = place.ravel().astype(np.int64)
+
+    @cached_property
+    def queries(self) -> list[Integers]:
+        """The queries of each distinct row."""
+        return [np.flatnonzero(self.place == number) for number in range(len(self.distinct))]
+
+    @property
+    def are_few(self) -> bool:
+        """Whether queries are so few kinds that each may be looked at by itself."""
+        return len(self.distinct) <= FEW_ROWS
 
 
 class LatentClasses:
@@ -46,6 +74,7 @@ class LatentClasses:
     def fit(self, quality: Floats, prior: Floats, n_classes: int, seed: int) -> LatentClasses:
         """Learn from qualities, NaN where missing, and what features lead to expect of them."""
         n, k = quality.shape
+        priors = Priors(prior)
         known = ~np.isnan(quality)
         right, wrong = right_and_wrong(quality)
         rng = np.random.default_rng(seed)
@@ -58,65 +87,61 @@ class LatentClasses:
         member = np.eye(n_classes)[np.minimum(level.astype(int), n_classes - 1)]
         member = 0.8 * member + 0.2 * rng.dirichlet(np.ones(n_classes), n)
         before = -np.inf
-        n_steps = 2 if len(np.unique(prior, axis=0)) > FEW_ROWS else 4  # a few will do on the way
+        n_steps = 4 if priors.are_few else 2  # a few will do on the way
         for _ in range(N_ITERATIONS):
             self.weights_ = (member.sum(axis=0) + 1.0) / (n + n_classes)
-            chances, place = self.chances(prior, n_steps)
-            if len(chances) <= FEW_ROWS:
-                rows = [np.flatnonzero(place == number) for number in range(len(chances))]
-                count = np.stack([member[some].T @ known[some].astype(float) for some in rows])
+            chances = self.chances(priors, n_steps)
+            if priors.are_few:
+                count = np.stack(
+                    [member[some].T @ known[some].astype(float) for some in priors.queries]
+                )
                 expected = (count * chances).sum(axis=0)
                 curve = (count * chances * (1.0 - chances)).sum(axis=0)
             else:
-                there = known[:, None] * chances[place]
+                there = known[:, None] * chances[priors.place]
                 expected = np.einsum("nc,nck->ck", member, there)
                 curve = np.einsum("nc,nck->ck", member, there * (1.0 - there))
             gradient = member.T @ right - expected - STEP_PRECISION * self.steps_
             step = gradient / (curve + STEP_PRECISION)
             self.steps_ = self.steps_ + np.clip(step, -1.0, 1.0)
-            member, total = self.members(prior, right, wrong, n_steps)
+            member, total = self.members(priors, right, wrong, n_steps)
             if total - before < 1e-4 * n:
                 break
             before = total
         return self
 
     def members(
-        self, prior: Floats, right: Floats, wrong: Floats, n_steps: int = 4
+        self, priors: Priors, right: Floats, wrong: Floats, n_steps: int = 4
     ) -> tuple[Floats, float]:
         """Return the probabilities of the classes (n, C) and the log-likelihood."""
-        chances, place = self.chances(prior, n_steps)
+        chances = self.chances(priors, n_steps)
         if len(chances) == 1:
             log = right @ np.log(chances[0]).T + wrong @ np.log1p(-chances[0]).T
-        elif len(chances) <= FEW_ROWS:
+        elif priors.are_few:
             log = np.empty((len(right), len(self.weights_)))
-            for number, chance in enumerate(chances):
-                some = place == number
+            for some, chance in zip(priors.queries, chances, strict=True):
                 log[some] = right[some] @ np.log(chance).T + wrong[some] @ np.log1p(-chance).T
         else:
-            log = np.einsum("nk,nck->nc", right, np.log(chances)[place])
-            log += np.einsum("nk,nck->nc", wrong, np.log1p(-chances)[place])
+            log = np.einsum("nk,nck->nc", right, np.log(chances)[priors.place])
+            log += np.einsum("nk,nck->nc", wrong, np.log1p(-chances)[priors.place])
         log += np.log(self.weights_)
         top = log.max(axis=1, keepdims=True)
         joint = np.exp(log - top)
         total = joint.sum(axis=1, keepdims=True)
         return joint / total, float((np.log(total) + top).sum())
 
-    def chances(self, prior: Floats, n_steps: int = 4) -> tuple[Floats, Integers]:
-        """Return the probability right in each class, with ``prior`` as its mean.
+    def chances(self, priors: Priors, n_steps: int = 4) -> Floats:
+        """Return the probability right in each class, shape (D, C, k).
 
-        Of shape (D, C, k) for D distinct rows of ``prior``, and each row's number (n,). The mean is
-        met by Newton's method.
+        Its mean is the prior, met by Newton's method.
         """
-        expected = np.clip(prior, SMALLEST_PRIOR, 1.0 - SMALLEST_PRIOR)
-        distinct, place = np.unique(expected, axis=0, return_inverse=True)
-        odds = logit(distinct)
+        odds = logit(priors.distinct)
         for _ in range(n_steps if len(self.weights_) > 1 else 0):
             p = sigmoid(odds[:, None] + self.steps_)
             slope = np.einsum("c,nck->nk", self.weights_, p * (1.0 - p))
-            gap = distinct - np.einsum("c,nck->nk", self.weights_, p)
+            gap = priors.distinct - np.einsum("c,nck->nk", self.weights_, p)
             odds = odds + np.clip(gap / np.maximum(slope, 1e-3), -2.0, 2.0)
-        p = np.clip(sigmoid(odds[:, None] + self.steps_), 1e-4, 1.0 - 1e-4)
-        return p, place.ravel().astype(np.int64)
+        return np.clip(sigmoid(odds[:, None] + self.steps_), 1e-4, 1.0 - 1e-4)
 
 
 def right_and_wrong(quality: Floats) -> tuple[Floats, Floats]:
@@ -141,7 +166,7 @@ def choose_classes(
             if not learn.any() or not hold.any():
                 continue
             classes = LatentClasses().fit(quality[learn], prior[learn], n_classes, seed=0)
-            value += classes.members(prior[hold], *right_and_wrong(quality[hold]))[1]
+            value += classes.members(Priors(prior[hold]), *right_and_wrong(quality[hold]))[1]
         if value > best_value:
             best, best_value = n_classes, value
     return best

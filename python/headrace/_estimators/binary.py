@@ -12,6 +12,7 @@ from headrace._check import check_integer, check_name
 from headrace._estimators._calibration import logit
 from headrace._estimators._classes import (
     LatentClasses,
+    Priors,
     average_of,
     choose_classes,
     right_and_wrong,
@@ -164,7 +165,7 @@ class BinaryEstimator(EstimatorBase):
             LatentClasses().fit(quality, prior, self.n_classes_, seed) for seed in range(N_FITS)
         ]
         self.classes_ = average_of(fits) if self.n_classes_ > 1 else fits[0]
-        members, _ = self.classes_.members(prior, *right_and_wrong(quality))
+        members, _ = self.classes_.members(Priors(prior), *right_and_wrong(quality))
         self.shifts_ = [SignalShifts().fit(one, quality, members) for one in ratios]
         return self
 
@@ -270,7 +271,8 @@ class BinaryEstimator(EstimatorBase):
 
     def _posterior(self, prior: Floats, seen: list[Seen]) -> Floats:
         """Return probabilities of being right from the ratios seen."""
-        chances, place = self.classes_.chances(prior)
+        priors = Priors(prior)
+        chances = self.classes_.chances(priors)
         n, k = prior.shape
         log = np.tile(np.log(self.classes_.weights_), (n, 1))
         likely = {}
@@ -280,7 +282,7 @@ class BinaryEstimator(EstimatorBase):
                 if i in ratios:
                     odds += shifts.log_odds(ratios[i], i)
                     log += shifts.log_densities(ratios[i], i)
-            chance = chances[place, :, i]
+            chance = chances[priors.place, :, i]
             chance_right = chance * np.exp(odds)
             either = chance_right + (1.0 - chance)
             likely[i] = chance_right / either
@@ -294,7 +296,7 @@ class BinaryEstimator(EstimatorBase):
             posterior[:, rest] = member @ chances[0][:, rest]
         else:
             for i in rest:
-                posterior[:, i] = np.einsum("nc,nc->n", member, chances[place, :, i])
+                posterior[:, i] = np.einsum("nc,nc->n", member, chances[priors.place, :, i])
         for i, chance in likely.items():
             posterior[:, i] = np.einsum("nc,nc->n", member, chance)
         return posterior
