@@ -62,7 +62,8 @@ public:
         decision_ = &decision;
         start(control);
         goal_ = coarse() ? Goal::kBest : Goal::kAllTied;
-        if (query.max_new == 0 || !gather()) return stop();
+        if (query.max_new == 0) return stop(0);
+        if (!gather()) return stop(1);
         bool proven = search();
         decision.upper_bound = proven ? best_tradeoff_ + allowance_ : open_bound();
         const bool all_tied = goal_ == Goal::kAllTied;
@@ -81,14 +82,14 @@ private:
         kTie,      // the set that wins the tie with the best tradeoff, which is known
     };
 
-    // Decides for what has run, as nothing else can count.
-    void stop() {
+    // Decides for what has run, after so many nodes: nothing else counts.
+    void stop(std::size_t nodes) {
         decision_->added.clear();
         decision_->quality = query_->mean(ran_.data());
         decision_->cost = 0.0;
         decision_->upper_bound = decision_->quality;
         decision_->optimal = true;
-        decision_->nodes = 0;
+        decision_->nodes = nodes;
         last_lambda_ = kInfinity;
     }
 

@@ -24,6 +24,8 @@ from headrace._backends._numba_samples import copy_to
 from headrace._problem import Floats
 
 MOST_STEPS = 20
+CLOSE_ENOUGH = 1e-3
+"""Of a price: near its level the bound is flat."""
 
 BOUND = np.dtype(
     [
@@ -165,7 +167,7 @@ def common_level(best: Floats, second: Floats, samples: Integers, price: float) 
         for s in samples:
             payment += best[s] - max(second[s], min(best[s], level))
             slope += 1.0 if second[s] < level < best[s] else 0.0
-        if abs(payment - price) <= 1e-12 * price:
+        if abs(payment - price) <= CLOSE_ENOUGH * price:
             break
         if payment > price:
             low = level
