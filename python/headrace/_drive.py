@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
 from headrace._explanation import Explanation
 from headrace._session import Session
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Answer(NamedTuple):
@@ -170,6 +172,8 @@ async def _result(pending: Awaitable[Any], seconds: float | None) -> Any:
     One that is late is cancelled and not waited for: it may not let itself be cancelled. If the
     caller is cancelled, so is the call, and its end is waited for, until it is late.
     """
+    import asyncio  # not above: whoever awaits has it, and others need not wait for it
+
     began = time.monotonic()
     task = asyncio.ensure_future(pending)
     try:
