@@ -49,6 +49,8 @@ PyObject* raise() noexcept {
         PyErr_SetString(PyExc_ValueError, error.what());
     } catch (const std::domain_error& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const std::length_error& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }
@@ -209,6 +211,7 @@ headrace::Label label_of(PyObject* given) {
         Py_ssize_t size = 0;
         const char* text = PyUnicode_AsUTF8AndSize(given, &size);
         if (text == nullptr) {
+            if (PyErr_ExceptionMatches(PyExc_UnicodeError) == 0) throw PythonError();
             PyErr_Clear();
             return {};
         }
@@ -223,7 +226,7 @@ class Numbers {
 public:
     Numbers(PyObject* given, const char* name) {
         if (given == Py_None) return;
-        if (PyFloat_Check(given)) {
+        if (PyFloat_CheckExact(given)) {
             one_ = PyFloat_AS_DOUBLE(given);
             numbers_ = {&one_, 1};
         } else if (PyList_Check(given)) {
@@ -246,7 +249,7 @@ private:
         room_.reserve(static_cast<std::size_t>(size));
         for (Py_ssize_t i = 0; i < size; ++i) {
             const Owned item = owned(PySequence_GetItem(list, i));
-            if (!PyFloat_Check(item.get())) refuse(name);
+            if (!PyFloat_CheckExact(item.get())) refuse(name);
             room_.push_back(PyFloat_AS_DOUBLE(item.get()));
         }
         numbers_ = room_;

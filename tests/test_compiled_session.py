@@ -62,7 +62,7 @@ ESTIMATORS: dict[str, tuple[Maker, dict[str, Any]]] = {
         lambda log: hr.PrecomputedEstimator(
             log.quality * 0.6, log.cost[0], covariance=0.04 * (np.eye(K) + 0.5), post=log.quality
         ),
-        {},
+        {"d": 2, "m": 2},  # which it does not look at
     ),
     "precomputed certain": (
         lambda log: hr.PrecomputedEstimator(log.quality * 0.6, log.cost, post=log.quality),

@@ -817,6 +817,39 @@ def test_lists_with_a_will_of_their_own() -> None:
     assert run._asked[0] == pytest.approx(np.full(8, 0.5))
 
 
+class Other(float):
+    """A number that shows another than it is."""
+
+    def __float__(self) -> float:
+        return 0.5
+
+
+def test_numbers_with_a_will_of_their_own() -> None:
+    log = make_log(60, 4, 0)
+    router = hr.Router(hr.GaussianEstimator(), lambda_=0.1, n_threads=1).fit(log)
+    odd, plain = (router.start([kind(0.9)] * 8, dearer=False) for kind in (Other, lambda _: 0.5))
+    assert odd.explain().as_dict() == plain.explain().as_dict()
+
+
+class GroupNames:
+    """An estimator whose ``groups_`` are its own affair."""
+
+    def fit(self, log: hr.QueryLog) -> GroupNames:
+        assert log.queries.groups is not None
+        self.groups_ = sorted(set(log.queries.groups.tolist()))
+        return self
+
+    def estimate(self, queries: hr.Queries, ran: Any) -> hr.Estimates:
+        shape = (len(queries), 1)
+        return hr.Estimates(np.tile([0.5, 0.6], shape), np.tile([1.0, 5.0], shape))
+
+
+def test_groups_of_an_estimator_of_ones_own() -> None:
+    log = hr.QueryLog(np.eye(4)[:, :2], [1.0, 5.0], groups=["a", "b", "a", "b"])
+    router = hr.Router(GroupNames(), strategy="routing", lambda_=0.0).fit(log)
+    assert router.start(group="a", dearer=False).next_index == 1
+
+
 @pytest.mark.parametrize("make", [np.array, list])
 def test_what_the_caller_does_with_its_arrays_later_changes_nothing(
     make: Callable[[list[float]], Any],

@@ -30,6 +30,7 @@ void BestTwo::add(const double* draws) {
 // same owner.
 void BestTwo::sum_by_owner(const double* values, std::vector<double>& sums) {
     constexpr std::size_t kChains = 4;
+    static_assert(kLanes % kChains == 0);
     chains_.assign(kChains * (size_ + 1), 0.0);
     double* chains = chains_.data();
     const double* owners = owner_.data();  // nobody's in the padding

@@ -110,6 +110,7 @@ void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, st
 // so that the samples of an owner ascend.
 void SlackLevels::sort_by_owner(const BestTwo& set) {
     constexpr std::size_t kStreams = 4;
+    static_assert(kLanes % kStreams == 0);
     const std::size_t length = set.best().size();
     const std::size_t each = length / kStreams;
     const auto for_each_sample = [&](const auto& visit) {

@@ -15,6 +15,7 @@ constexpr std::string_view kThresholdCascade = "threshold_cascade";
 constexpr std::string_view kRouting = "routing";
 constexpr std::string_view kIndex = "index";
 constexpr std::int64_t kMostSamples = std::int64_t{1} << 16;
+constexpr std::size_t kLargestWidth = std::size_t{1} << 24;  // of features, and of signals
 
 void require_state(bool holds, const char* rule) {
     if (!holds) throw StateError(rule);
@@ -71,6 +72,8 @@ void take_fit(SavedState& saved, Policy& policy, std::size_t n_models) {
     require_state(policy.models.size() == n_models, "the models must be those of the estimator");
     policy.n_features = saved.count("fit.n_features");
     policy.n_signals = saved.count("fit.n_signals");
+    require_state(std::max(policy.n_features, policy.n_signals) <= kLargestWidth,
+                  "n_features and n_signals must be 0 to 16777216");
     Size steps("t");
     policy.step_factors = saved.doubles("fit.step_factors", {&steps});
     require_state(!policy.step_factors.empty(), "a step must have a factor");

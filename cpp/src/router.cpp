@@ -22,8 +22,7 @@ std::unique_ptr<const RouterState> state_of(std::span<const unsigned char> conte
 
 // Whether something comes out that can be decided, before any model has run on a query of zeros.
 void probe(const std::shared_ptr<const Router>& router) {
-    const auto inputs = router->state().estimator().inputs();
-    const std::vector<double> features(inputs ? inputs->n_features : 0);
+    const std::vector<double> features(router->n_features());
     const std::size_t k = router->n_models();
     std::vector<double> numbers(3 * k);
     Session session(router);

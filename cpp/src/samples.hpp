@@ -42,7 +42,7 @@ struct SampleRows {
     const double* operator[](std::size_t model) const { return data + model * stride; }
 };
 
-// Rows of models of which nothing is uncertain.
+// Rows of models of which nothing is uncertain: as many facts as there may be models.
 SampleRows certain_rows();
 
 // Rows and what is known of them.

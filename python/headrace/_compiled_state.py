@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from headrace._check import check_features
 from headrace._decider import Decider
@@ -17,7 +17,7 @@ from headrace._query_state import Asked, PlainState, QueryState
 def begin(
     decider: Decider,
     content: Callable[[Decider], bytes],
-    features: ArrayLike | None,
+    features: Any,
     groups: NDArray[np.generic] | None,
     index: int,
     dear: bool,
@@ -31,12 +31,12 @@ def begin(
     compiled = decider.compiled.router
     if compiled is None:  # not yet, or it cannot be made
         compiled = decider.compiled.make(content, decider, decider.policy.backend)
-    label = None if groups is None else _label(decider, groups)
+    label = None if compiled is None or groups is None else _label(decider, groups)
     if compiled is None or label is NotImplemented or 0 < compiled.n_rows <= index:
         asked = check_features(features, decider.n_features), groups, index
         return PlainState(decider, asked, dear, surcharge), asked
-    if features is None or (isinstance(features, list) and features):
-        known: list[float] | None = features and list(features)  # others may write to theirs
+    if features is None or (type(features) is list and features):
+        known = None if features is None else features.copy()  # others may write to theirs
         try:
             return compiled.start(known, label, dear, index, surcharge), (known, groups, index)
         except (ValueError, TypeError):

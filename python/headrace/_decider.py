@@ -88,6 +88,7 @@ class Decider:
             fit.step_factors.tolist()
         )
         k = len(fit.models)
+        # Of the fit, for sessions to have at hand.
         self.models = fit.models
         self.n_features = fit.n_features
         self.n_signals = fit.n_signals
