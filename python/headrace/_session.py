@@ -201,7 +201,11 @@ class Session:
         if column is None or column != self._next:
             column = self._column(model)
             self._refuse_unasked(column)
-        seen = self._signal(column, signal)
+        n_signals = self._decider.n_signals
+        if type(signal) is float and n_signals == 1 and abs(signal) <= LARGEST:
+            seen: Floats | float | None = signal  # as most are
+        else:
+            seen = None if signal is None and not n_signals else self._signals(column, signal)
         spent = 0.0 if cost is None else self._amount("cost", cost)
         passed = 0.0 if latency is None else self._amount("latency", latency)
         self._next = None  # before anything that an interrupt may cut off
@@ -315,12 +319,8 @@ class Session:
         self._refuse_finished()
         raise SessionError(f"{name!r} was not asked for: next_model is {self.next_model!r}")
 
-    def _signal(self, column: int, signal: ArrayLike | None) -> Floats | float | None:
+    def _signals(self, column: int, signal: ArrayLike | None) -> Floats:
         n_signals = self._decider.n_signals
-        if n_signals == 1 and type(signal) is float and abs(signal) <= LARGEST:
-            return signal  # as most are
-        if not n_signals and signal is None:
-            return None
         name = f"signal of {self._decider.models[column]!r}"
         if not n_signals:
             raise SessionError(f"{name}: the router was fitted on a log without signals")
