@@ -26,7 +26,7 @@ def standard_settings(max_examples: int, **options: Any) -> settings:
 
 def register_profiles() -> None:
     """Register ``default`` (always the same examples) and ``thorough`` (many new ones)."""
-    settings.register_profile("default", standard_settings(60, derandomize=True, database=None))
+    settings.register_profile("default", standard_settings(40, derandomize=True, database=None))
     settings.register_profile("thorough", standard_settings(2000))
 
 

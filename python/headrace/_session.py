@@ -273,8 +273,8 @@ class Session:
     def _decide(self) -> int:
         if self._pace is not None:
             self._bar_late(self._pace)
-        self._next = self._state.next_model()
-        return self._next
+        column = self._next = self._state.next_model()
+        return column
 
     @property
     def _barred(self) -> dict[int, str]:

@@ -74,7 +74,6 @@ class LatentClasses:
     def fit(self, quality: Floats, prior: Floats, n_classes: int, seed: int) -> LatentClasses:
         """Learn from qualities, NaN where missing, and what features lead to expect of them."""
         n, k = quality.shape
-        priors = Priors(prior)
         known = ~np.isnan(quality)
         right, wrong = right_and_wrong(quality)
         rng = np.random.default_rng(seed)
@@ -87,6 +86,7 @@ class LatentClasses:
         member = np.eye(n_classes)[np.minimum(level.astype(int), n_classes - 1)]
         member = 0.8 * member + 0.2 * rng.dirichlet(np.ones(n_classes), n)
         before = -np.inf
+        priors = Priors(prior)
         n_steps = 4 if priors.are_few else 2  # a few will do on the way
         for _ in range(N_ITERATIONS):
             self.weights_ = (member.sum(axis=0) + 1.0) / (n + n_classes)
