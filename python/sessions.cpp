@@ -1,6 +1,6 @@
 // A service makes a session for each query and asks it once or twice, with the caches full of what
-// it did in between. So the types are made with CPython's own interface: a call reads few lines of
-// memory, and an object is one piece of it.
+// it did in between. So the types are made with CPython's own interface, by which a call reads few
+// lines of memory.
 #include "sessions.hpp"
 
 #include <array>
@@ -27,10 +27,10 @@ namespace {
 
 struct PythonError {};  // one is set
 
-struct Unowned {
+struct DropReference {
     void operator()(PyObject* object) const { Py_DECREF(object); }
 };
-using Owned = std::unique_ptr<PyObject, Unowned>;
+using Owned = std::unique_ptr<PyObject, DropReference>;
 
 Owned owned(PyObject* object) {
     if (object == nullptr) throw PythonError();
