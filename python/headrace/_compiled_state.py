@@ -32,16 +32,17 @@ def begin(
     if compiled is None:  # not yet, or it cannot be made
         compiled = decider.compiled.make(content, decider, decider.policy.backend)
     label = None if compiled is None or groups is None else _label(decider, groups)
-    if compiled is None or label is NotImplemented or 0 < compiled.n_rows <= index:
-        asked = check_features(features, decider.n_features), groups, index
-        return PlainState(decider, asked, dear, surcharge), asked
-    if features is None or (type(features) is list and features):
+    if compiled is not None and (label is NotImplemented or 0 < compiled.n_rows <= index):
+        compiled = None  # it does not know such a query
+    if compiled is not None and (features is None or (type(features) is list and features)):
         known = None if features is None else features.copy()  # others may write to theirs
         try:
             return compiled.start(known, label, dear, index, surcharge), (known, groups, index)
         except (ValueError, TypeError):
             pass  # the check words it, or makes floats of it
     asked = check_features(features, decider.n_features), groups, index
+    if compiled is None:
+        return PlainState(decider, asked, dear, surcharge), asked
     return compiled.start(asked[0], label, dear, index, surcharge), asked
 
 
