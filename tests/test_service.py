@@ -604,7 +604,7 @@ def test_memory_stays_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def use(client: Client) -> list[int]:
         used = []
-        for _ in range(4):
+        for _ in range(6):
             for row in range(100):
                 await start(client, row)
             for row in range(50):

@@ -756,7 +756,7 @@ def test_many_threads_decide_as_one() -> None:
     assert [found[number] for number in range(8)] == [expected] * 8
 
 
-@pytest.mark.parametrize(("kind", "number"), [("precomputed", 2_000), ("gaussian", 200)])
+@pytest.mark.parametrize(("kind", "number"), [("precomputed", 10_000), ("gaussian", 200)])
 def test_memory_of_open_sessions(kind: str, number: int) -> None:
     log = make_log(100, 50, 0)
     router = hr.Router(
