@@ -30,7 +30,7 @@ import headrace as hr
 import numpy as np
 from common import machine
 from figures import Goal, Measured, figures
-from headrace._query_state import PlainState
+from headrace._plain_session import PlainSession
 from numpy.typing import NDArray
 from tables import Table, microseconds
 from workloads import WORKLOADS, Floats
@@ -152,7 +152,7 @@ class Walker:
             else known.signals[:, :, 0].tolist()
         )
         self.costs: list[list[float]] = log.cost.tolist()
-        self.compiled = not isinstance(self.start(0)._state, PlainState)
+        self.compiled = not isinstance(self.start(0), PlainSession)
 
     def start(self, row: int) -> hr.Session:
         """Start a session for a query."""
@@ -178,18 +178,18 @@ class Walker:
 
     def walk_compiled(self, row: int, times: Times) -> list[int]:
         """Walk one query by calls of the compiled session, and nothing around them."""
-        session = self.start(row)._state
-        assert not isinstance(session, PlainState)
+        session = self.start(row)
+        assert not isinstance(session, PlainSession)
         path: list[int] = []
         while True:
             start = perf_counter()
-            model = session.next_model()
+            model = session._choose()
             times.compiled.append(perf_counter() - start)
             if model < 0:
                 return path
             path.append(model)
             signal = self.signals[row][model]
-            session.observe(model, None if signal is None else np.array([signal]))
+            session._take_in(model, None if signal is None else np.array([signal]), 0.0, 0.0)
 
 
 def timed(walker: Walker, n_decisions: int) -> Times:

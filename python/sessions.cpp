@@ -1,6 +1,6 @@
-// A service makes a session for each query and asks it once or twice, with the caches full of what
-// it did in between. So the types are made with CPython's own interface, by which a call reads few
-// lines of memory.
+// Routers and their sessions. A service makes a session for each query and asks it once or twice,
+// with the caches full of what it did in between. So what a session does as a rule is done here,
+// and Python does what is out of the ordinary: `headrace._session` says which is which.
 #include "sessions.hpp"
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <new>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -19,188 +19,48 @@
 #include "headrace/headrace.hpp"
 #include "headrace/router.hpp"
 #include "interrupts.hpp"
+#include "objects.hpp"
 
 namespace {
 
-// ---- objects and errors ----
-
-struct PythonError {};  // one is set
-
-struct DropReference {
-    void operator()(PyObject* object) const { Py_DECREF(object); }
-};
-using Owned = std::unique_ptr<PyObject, DropReference>;
-
-Owned owned(PyObject* object) {
-    if (object == nullptr) throw PythonError();
-    return Owned(object);
-}
-
-// Sets Python's error to the exception in flight.
-PyObject* raise() noexcept {
-    try {
-        throw;
-    } catch (const PythonError&) {
-    } catch (const headrace::Interrupted&) {  // a handler of signals has raised
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::invalid_argument& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::domain_error& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::length_error& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
-}
+using namespace objects;
 
 // What Python holds of a router.
-using Router = std::shared_ptr<const headrace::Router>;
+struct Router {
+    std::shared_ptr<const headrace::Router> router;
+    Owned models;    // names, in a tuple
+    Owned sessions;  // their type
+};
 
-// What Python holds of a session.
+constexpr std::int64_t kUndecided = headrace::kStop - 1;
+
+// What Python holds of a session, and what a session holds of Python.
 struct Session {
-    explicit Session(const Router& router) : session(router) {}
+    explicit Session(const Router& router)
+        : session(router.router), models(share(router.models.get())) {}
 
     headrace::Session session;
+    Owned models, features, groups, decider, pace, excluded;
     std::vector<double> seen;  // signals of what has run, in turn
+    std::int64_t row = 0;
+    double cost = 0.0;
+    double seconds = 0.0;
+    std::atomic<std::int64_t> next{kUndecided};  // the last decision, unless more is known since
     std::atomic<bool> in_use{false};
+    bool dearer = false;
 };
 
-template <class Content>
-struct Object {
-    PyObject head;
-    Content content;
-};
+PyTypeObject* router_type = nullptr;  // once the module is made
+PyTypeObject* session_type = nullptr;
 
-template <class Content>
-Content& content_of(PyObject* self) {
-    return reinterpret_cast<Object<Content>*>(self)->content;
+// ---- routers ----
+
+Owned models(PyObject* self) {
+    return share(content_of<Router>(self).models.get());
 }
 
-template <class Content>
-PyTypeObject* type_of = nullptr;  // once the module is made
-
-template <class Content, class... Given>
-Owned make(const Given&... given) {
-    PyTypeObject* type = type_of<Content>;
-    PyObject* self = type->tp_alloc(type, 0);
-    if (self == nullptr) throw PythonError();
-    try {
-        new (&content_of<Content>(self)) Content(given...);
-    } catch (...) {
-        type->tp_free(self);
-        Py_DECREF(type);
-        throw;
-    }
-    return Owned(self);
-}
-
-template <class Content>
-void destroy(PyObject* self) {
-    PyTypeObject* type = Py_TYPE(self);
-    content_of<Content>(self).~Content();
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-// ---- methods ----
-
-using Arguments = std::span<PyObject* const>;
-
-// A method of so many arguments, all by position, from a function of the content.
-template <class Content, Owned (*function)(Content&, Arguments), Py_ssize_t count>
-PyObject* call(PyObject* self, PyObject* const* given, Py_ssize_t n_given) {
-    if (n_given != count) {
-        return PyErr_Format(PyExc_TypeError, "expected %zd arguments, got %zd", count, n_given);
-    }
-    try {
-        return function(content_of<Content>(self), {given, static_cast<std::size_t>(count)})
-            .release();
-    } catch (...) {
-        return raise();
-    }
-}
-
-template <class Content, Owned (*function)(Content&, Arguments), Py_ssize_t count = 0>
-PyMethodDef method(const char* name, const char* text) {
-    const auto plain = reinterpret_cast<void (*)()>(&call<Content, function, count>);
-    return {name, reinterpret_cast<PyCFunction>(plain), METH_FASTCALL, text};
-}
-
-template <class Content, Owned (*function)(Content&, Arguments)>
-PyObject* get(PyObject* self, void*) {
-    return call<Content, function, 0>(self, nullptr, 0);
-}
-
-template <class Content, Owned (*function)(Content&, Arguments)>
-PyGetSetDef property(const char* name, const char* text) {
-    return {name, &get<Content, function>, nullptr, text, nullptr};
-}
-
-// ---- values ----
-
-Owned of(double value) {
-    return owned(PyFloat_FromDouble(value));
-}
-Owned of(bool value) {
-    return owned(PyBool_FromLong(value ? 1 : 0));
-}
-Owned of(std::int64_t value) {
-    return owned(PyLong_FromLongLong(value));
-}
-Owned of(std::size_t value) {
-    return owned(PyLong_FromSize_t(value));
-}
-Owned of(const std::string& value) {
-    return owned(PyUnicode_FromStringAndSize(value.data(), static_cast<Py_ssize_t>(value.size())));
-}
-Owned of(Owned&& value) {
-    return std::move(value);
-}
-
-Owned nothing() {
-    Py_INCREF(Py_None);
-    return Owned(Py_None);
-}
-
-// A tuple of what `item` makes of each place.
-template <class Item>
-Owned tuple_of(std::size_t size, const Item& item) {
-    Owned tuple = owned(PyTuple_New(static_cast<Py_ssize_t>(size)));
-    for (std::size_t i = 0; i < size; ++i) {
-        PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), of(item(i)).release());
-    }
-    return tuple;
-}
-
-template <class... Values>
-Owned together(Values&&... values) {
-    std::array<Owned, sizeof...(Values)> items{of(std::forward<Values>(values))...};
-    return tuple_of(items.size(), [&](std::size_t i) { return std::move(items[i]); });
-}
-
-Owned floats(const std::vector<double>& values) {
-    return tuple_of(values.size(), [&](std::size_t i) { return values[i]; });
-}
-
-std::int64_t integer(PyObject* given) {
-    const long long value = PyLong_AsLongLong(given);
-    if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-    return value;
-}
-
-std::size_t model_of(PyObject* given) {
-    const std::size_t model = PyLong_AsSize_t(given);
-    if (model == static_cast<std::size_t>(-1) && PyErr_Occurred() != nullptr) throw PythonError();
-    return model;
-}
-
-bool truth(PyObject* given) {
-    const int value = PyObject_IsTrue(given);
-    if (value < 0) throw PythonError();
-    return value != 0;
+Owned n_rows(PyObject* self) {
+    return of(content_of<Router>(self).router->n_rows());
 }
 
 // Views a text, which must live as long as the label. One that is not Unicode was never fitted on.
@@ -220,91 +80,42 @@ headrace::Label label_of(PyObject* given) {
     return integer(given);
 }
 
-// Numbers of one query, while this lives: none, a float, a list of floats, or an array of them.
-class Numbers {
-public:
-    Numbers(PyObject* given, const char* name) {
-        if (given == Py_None) return;
-        if (PyFloat_CheckExact(given)) {
-            one_ = PyFloat_AS_DOUBLE(given);
-            numbers_ = {&one_, 1};
-        } else if (PyList_Check(given)) {
-            take_list(given, name);
-        } else {
-            take_array(given, name);
-        }
-    }
-    Numbers(const Numbers&) = delete;
-    Numbers& operator=(const Numbers&) = delete;
-    ~Numbers() {
-        if (view_.obj != nullptr) PyBuffer_Release(&view_);
-    }
-
-    std::span<const double> get() const { return numbers_; }
-
-private:
-    void take_list(PyObject* list, const char* name) {
-        const Py_ssize_t size = PyList_GET_SIZE(list);
-        room_.reserve(static_cast<std::size_t>(size));
-        for (Py_ssize_t i = 0; i < size; ++i) {
-            const Owned item = owned(PySequence_GetItem(list, i));
-            if (!PyFloat_CheckExact(item.get())) refuse(name);
-            room_.push_back(PyFloat_AS_DOUBLE(item.get()));
-        }
-        numbers_ = room_;
-    }
-
-    void take_array(PyObject* array, const char* name) {
-        if (PyObject_GetBuffer(array, &view_, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) != 0) {
-            throw PythonError();
-        }
-        const bool doubles = view_.format != nullptr && std::string_view(view_.format) == "d";
-        if (!doubles || view_.ndim > 1) {
-            PyBuffer_Release(&view_);  // sets obj to null
-            refuse(name);
-        }
-        numbers_ = {static_cast<const double*>(view_.buf),
-                    static_cast<std::size_t>(view_.len) / sizeof(double)};
-    }
-
-    [[noreturn]] static void refuse(const char* name) {
-        PyErr_Format(PyExc_TypeError, "%s must be floats, in no more than one dimension", name);
-        throw PythonError();
-    }
-
-    double one_ = 0.0;
-    std::vector<double> room_;
-    Py_buffer view_{};
-    std::span<const double> numbers_;
-};
-
-// ---- routers ----
-
-Owned models(Router& router, Arguments) {
-    const std::vector<std::string>& names = router->models();
-    return tuple_of(names.size(), [&](std::size_t i) -> const std::string& { return names[i]; });
-}
-
-Owned n_rows(Router& router, Arguments) {
-    return of(router->n_rows());
-}
-
 Owned start(Router& router, Arguments given) {
-    const Numbers features(given[0], "features");
-    const Numbers surcharge(given[4], "surcharge");
-    Owned made = make<Session>(router);
-    content_of<Session>(made.get())
-        .session.start({features.get(), label_of(given[1]), truth(given[2]), integer(given[3]),
-                        surcharge.get()});
+    // Others may write to their list.
+    Owned features =
+        PyList_CheckExact(given[0]) ? owned(PyList_AsTuple(given[0])) : share(given[0]);
+    Owned made = make<Session>(reinterpret_cast<PyTypeObject*>(router.sessions.get()), router);
+    Session& held = content_of<Session>(made.get());
+    {
+        const Numbers known(features.get(), "features");
+        const Numbers surcharge(given[4], "surcharge");
+        held.dearer = truth(given[2]);
+        held.row = integer(given[3]);
+        held.session.start(
+            {known.get(), label_of(given[1]), held.dearer, held.row, surcharge.get()});
+    }
+    held.features = std::move(features);
+    held.groups = share(given[5]);
+    held.decider = share(given[6]);
+    held.pace = share(given[7]);
     return made;
 }
 
-PyObject* read_router(PyObject*, PyObject* given) {
+PyObject* read_router(PyObject*, PyObject* const* given, Py_ssize_t n_given) {
+    if (n_given < 1 || n_given > 2) {
+        return PyErr_Format(PyExc_TypeError, "expected 1 or 2 arguments, got %zd", n_given);
+    }
+    PyObject* sessions = n_given == 2 ? given[1] : reinterpret_cast<PyObject*>(session_type);
+    if (!PyType_Check(sessions) ||
+        !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(sessions), session_type)) {
+        PyErr_SetString(PyExc_TypeError, "sessions must be a type of headrace._core.Session");
+        return nullptr;
+    }
     char* content = nullptr;
     Py_ssize_t size = 0;
-    if (PyBytes_AsStringAndSize(given, &content, &size) != 0) return nullptr;
+    if (PyBytes_AsStringAndSize(given[0], &content, &size) != 0) return nullptr;
     PyThreadState* const unlocked = PyEval_SaveThread();
-    Router router;
+    std::shared_ptr<const headrace::Router> router;
     std::exception_ptr failure;
     try {
         router = headrace::Router::from_bytes(
@@ -315,13 +126,18 @@ PyObject* read_router(PyObject*, PyObject* given) {
     PyEval_RestoreThread(unlocked);
     try {
         if (failure) std::rethrow_exception(failure);
-        return make<Router>(router).release();
+        const std::vector<std::string>& names = router->models();
+        Owned columns =
+            tuple_of(names.size(), [&](std::size_t i) -> const std::string& { return names[i]; });
+        return make<Router>(router_type,
+                            Router{std::move(router), std::move(columns), share(sessions)})
+            .release();
     } catch (...) {
         return raise();
     }
 }
 
-// ---- sessions ----
+// ---- sessions: to decide ----
 
 // The use of a session by one call. A second one at the same time would break it: from another
 // thread, or from a handler of signals.
@@ -362,49 +178,216 @@ private:
     PyThreadState* unlocked_ = nullptr;
 };
 
-Owned next_model(Session& held, Arguments) {
+std::int64_t choose(Session& held) {
     const Use session(held);
-    std::int64_t next = 0;
-    {
-        Unlocking lock;
-        next = session->next_model([&lock] { return lock.poll(); });
-    }
-    return of(next);
+    Unlocking lock;
+    const std::int64_t next = session->next_model([&lock] { return lock.poll(); });
+    held.next = next;
+    return next;
 }
 
-Owned observe(Session& held, Arguments given) {
+Owned choose(Session& held, Arguments) {
+    return of(choose(held));
+}
+
+// The decision, which is taken when it is first asked for. Where time matters, Python asks the
+// clock first.
+std::int64_t decided(PyObject* self) {
+    Session& held = content_of<Session>(self);
+    const std::int64_t next = held.next;
+    if (next != kUndecided) return next;
+    if (held.pace.get() == Py_None) return choose(held);
+    return integer(owned(PyObject_CallMethod(self, "_decide", nullptr)).get());
+}
+
+Owned name_of(const Session& held, std::int64_t model) {
+    return model < 0 ? none() : share(PyTuple_GET_ITEM(held.models.get(), model));
+}
+
+Owned next_model(PyObject* self) {
+    return name_of(content_of<Session>(self), decided(self));
+}
+
+Owned next_index(PyObject* self) {
+    return of(decided(self));
+}
+
+Owned last_decision(PyObject* self) {
+    const std::int64_t next = content_of<Session>(self).next;
+    return next == kUndecided ? none() : of(next);
+}
+
+std::int64_t best(Session& held) {
     const Use session(held);
-    const std::size_t model = model_of(given[0]);
-    const Numbers signals(given[1], "signals");
-    const std::span<const double> known = signals.get();
+    return session->path().empty() ? headrace::kStop : static_cast<std::int64_t>(session->answer());
+}
+
+Owned best(Session& held, Arguments) {
+    return of(best(held));
+}
+
+Owned answer(PyObject* self) {
+    Session& held = content_of<Session>(self);
+    return name_of(held, best(held));
+}
+
+// ---- sessions: to be told ----
+
+void take_in(Session& held, std::size_t model, std::span<const double> signals, double spent,
+             double passed) {
+    const Use session(held);
     const std::size_t before = held.seen.size();
-    held.seen.insert(held.seen.end(), known.begin(), known.end());
+    held.seen.insert(held.seen.end(), signals.begin(), signals.end());
     try {
-        session->observe(model, known);
+        session->observe(model, signals);
     } catch (...) {
         held.seen.resize(before);
         throw;
     }
-    return nothing();
+    held.next = kUndecided;
+    held.cost += spent;
+    held.seconds += passed;
 }
 
-Owned exclude(Session& held, Arguments given) {
-    const Use session(held);
+std::size_t model_of(PyObject* given) {
+    const std::size_t model = PyLong_AsSize_t(given);
+    if (model == static_cast<std::size_t>(-1) && PyErr_Occurred() != nullptr) throw PythonError();
+    return model;
+}
+
+Owned take_in(Session& held, Arguments given) {
+    const Numbers signals(given[1], "signals");
+    take_in(held, model_of(given[0]), signals.get(), number(given[2]), number(given[3]));
+    return none();
+}
+
+Owned take_out(Session& held, Arguments given) {
     const std::size_t model = model_of(given[0]);
+    const double spent = number(given[2]);
+    const Use session(held);
     if (!session->is_excluded(model)) session->exclude(model);
-    return nothing();
+    held.next = kUndecided;
+    held.cost += spent;
+    if (given[1] == Py_None) return none();
+    if (!held.excluded) held.excluded = owned(PyDict_New());
+    if (PyDict_SetItem(held.excluded.get(), given[0], given[1]) != 0) throw PythonError();
+    return none();
 }
 
-Owned answer(Session& held, Arguments) {
-    const Use session(held);
-    return of(session->path().empty() ? std::int64_t{-1}
-                                      : static_cast<std::int64_t>(session->answer()));
+struct Names {
+    PyObject *signal, *cost, *latency, *observe;
+};
+Names names;  // once the module is made
+
+// What a session is told after a run.
+struct Told {
+    PyObject* model = nullptr;
+    PyObject* signal = Py_None;
+    PyObject* cost = Py_None;
+    PyObject* latency = Py_None;
+};
+
+// As most are: with the names as the caller's code has them.
+std::optional<Told> told_as_usual(PyObject* const* given, Py_ssize_t n_given, PyObject* keywords) {
+    Told told;
+    if (n_given < 1 || n_given > 2) return std::nullopt;
+    told.model = given[0];
+    if (n_given == 2) told.signal = given[1];
+    const Py_ssize_t n_named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+    for (Py_ssize_t i = 0; i < n_named; ++i) {
+        PyObject* const name = PyTuple_GET_ITEM(keywords, i);
+        PyObject* const value = given[n_given + i];
+        if (name == names.cost) {
+            told.cost = value;
+        } else if (name == names.latency) {
+            told.latency = value;
+        } else if (name == names.signal && n_given == 1) {
+            told.signal = value;
+        } else {
+            return std::nullopt;
+        }
+    }
+    return told;
 }
 
-Owned ran(Session& held, Arguments) {
-    const Use session(held);
-    const std::span<const std::size_t> path = session->path();
-    return tuple_of(path.size(), [&](std::size_t i) { return path[i]; });
+bool is_amount(PyObject* given) {
+    return given == Py_None || (PyFloat_CheckExact(given) && PyFloat_AS_DOUBLE(given) >= 0.0 &&
+                                PyFloat_AS_DOUBLE(given) <= headrace::kLargestMagnitude);
+}
+
+double amount(PyObject* given) {
+    return given == Py_None ? 0.0 : PyFloat_AS_DOUBLE(given);
+}
+
+// Takes in a run of the model that was asked for, where all that is told of it are floats.
+bool take_in_as_usual(Session& held, const Told& told) {
+    const std::int64_t next = held.next;
+    if (next < 0 || !is_amount(told.cost) || !is_amount(told.latency)) return false;
+    PyObject* const asked = PyTuple_GET_ITEM(held.models.get(), next);
+    if (told.model != asked &&
+        (!PyUnicode_CheckExact(told.model) || PyUnicode_Compare(told.model, asked) != 0)) {
+        return false;
+    }
+    const bool one = PyFloat_CheckExact(told.signal);
+    if (held.session.router().n_signals() != (one ? 1U : 0U) || (!one && told.signal != Py_None)) {
+        return false;
+    }
+    const double signal = one ? PyFloat_AS_DOUBLE(told.signal) : 0.0;
+    if (!(std::abs(signal) <= headrace::kLargestMagnitude)) return false;
+    take_in(held, static_cast<std::size_t>(next), {&signal, one ? 1U : 0U}, amount(told.cost),
+            amount(told.latency));
+    return true;
+}
+
+PyObject* observe(PyObject* self, PyObject* const* given, Py_ssize_t n_given, PyObject* keywords) {
+    try {
+        const std::optional<Told> told = told_as_usual(given, n_given, keywords);
+        if (told && take_in_as_usual(content_of<Session>(self), *told)) return none().release();
+        const Owned next_in_line = owned(PyObject_CallFunctionObjArgs(
+            reinterpret_cast<PyObject*>(&PySuper_Type), session_type, self, nullptr));
+        const Owned checked = owned(PyObject_GetAttr(next_in_line.get(), names.observe));
+        return PyObject_Vectorcall(checked.get(), given, static_cast<std::size_t>(n_given),
+                                   keywords);
+    } catch (...) {
+        return raise();
+    }
+}
+
+// ---- sessions: to tell ----
+
+Owned cost(PyObject* self) {
+    return of(content_of<Session>(self).cost);
+}
+
+Owned seconds(PyObject* self) {
+    return of(content_of<Session>(self).seconds);
+}
+
+Owned dearer(PyObject* self) {
+    return of(content_of<Session>(self).dearer);
+}
+
+Owned decider(PyObject* self) {
+    return share(content_of<Session>(self).decider.get());
+}
+
+Owned pace(PyObject* self) {
+    return share(content_of<Session>(self).pace.get());
+}
+
+Owned excluded(PyObject* self) {
+    return share(content_of<Session>(self).excluded.get());
+}
+
+Owned asked(PyObject* self) {
+    const Session& held = content_of<Session>(self);
+    return together(share(held.features.get()), share(held.groups.get()), held.row);
+}
+
+Owned path(PyObject* self) {
+    const Use session(content_of<Session>(self));
+    const std::span<const std::size_t> ran = session->path();
+    return tuple_of(ran.size(), [&](std::size_t i) { return ran[i]; });
 }
 
 Owned seen(Session& held, Arguments) {
@@ -433,67 +416,111 @@ Owned choice(Session& held, Arguments) {
                     chosen.optimal, chosen.nodes);
 }
 
-// ---- the module ----
-
-template <class Content>
-bool add_type(PyObject* module, const char* name, const char* text, PyMethodDef* methods,
-              PyGetSetDef* properties) {
-    if (type_of<Content> == nullptr) {
-        PyType_Slot slots[] = {
-            {Py_tp_doc, const_cast<char*>(text)},
-            {Py_tp_dealloc, reinterpret_cast<void*>(&destroy<Content>)},
-            {Py_tp_methods, methods},
-            {Py_tp_getset, properties},
-            {0, nullptr},
-        };
-        // Objects are made by functions of the module alone: one that Python made would hold
-        // nothing.
-        PyType_Spec spec = {
-            name, static_cast<int>(sizeof(Object<Content>)), 0,
-            Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
-            slots};
-        type_of<Content> = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+// A user's estimator or features may hold the session.
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    const Session& held = content_of<Session>(self);
+    Py_VISIT(Py_TYPE(self));
+    for (const Owned* object :
+         {&held.features, &held.groups, &held.decider, &held.pace, &held.excluded}) {
+        Py_VISIT(object->get());
     }
-    return type_of<Content> != nullptr && PyModule_AddType(module, type_of<Content>) == 0;
+    return 0;
+}
+
+int clear(PyObject* self) {
+    Session& held = content_of<Session>(self);
+    for (Owned* object : {&held.features, &held.groups, &held.decider, &held.excluded}) {
+        object->reset();
+    }
+    held.pace = none();
+    return 0;
 }
 
 }  // namespace
 
+// ---- the module ----
+
 bool add_sessions(PyObject* module) {
     static PyMethodDef of_router[] = {
-        method<Router, start, 5>("start",
-                                 "start($self, features, group, dearer, row, surcharge, /)\n--\n\n"
-                                 "Return the session of a query."),
+        method<Router, start, 8>(
+            "start",
+            "start($self, features, group, dearer, row, surcharge, groups, decider, pace, /)"
+            "\n--\n\nReturn the session of a query."),
         {},
     };
     static PyGetSetDef router_has[] = {
-        property<Router, models>("models", "Their names."),
-        property<Router, n_rows>("n_rows", "Rows that there are estimates of."),
+        property<models>("models", "Their names."),
+        property<n_rows>("n_rows", "Rows that there are estimates of."),
         {},
     };
     static PyMethodDef of_session[] = {
-        method<Session, next_model>("next_model", "next_model($self, /)\n--\n\n"),
-        method<Session, observe, 2>("observe", "observe($self, model, signals, /)\n--\n\n"),
-        method<Session, exclude, 1>("exclude", "exclude($self, model, /)\n--\n\n"),
-        method<Session, answer>("answer", "answer($self, /)\n--\n\n"),
-        method<Session, seen>("seen", "seen($self, /)\n--\n\n"),
-        method<Session, estimates>("estimates", "estimates($self, /)\n--\n\n"),
-        method<Session, choice>("choice", "choice($self, /)\n--\n\n"),
+        {"observe", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&observe)),
+         METH_FASTCALL | METH_KEYWORDS,
+         "observe($self, /, model, signal=None, *, cost=None, latency=None)\n--\n\n"
+         "Tell that a model has run, and what is known of its answer."},
+        method<Session, choose>("_choose", "_choose($self, /)\n--\n\n"),
+        method<Session, best>("_best", "_best($self, /)\n--\n\n"),
+        method<Session, take_in, 4>("_take_in",
+                                    "_take_in($self, model, signals, spent, passed, /)\n--\n\n"),
+        method<Session, take_out, 3>("_take_out",
+                                     "_take_out($self, model, reason, spent, /)\n--\n\n"),
+        method<Session, seen>("_seen", "_seen($self, /)\n--\n\n"),
+        method<Session, estimates>("_estimates", "_estimates($self, /)\n--\n\n"),
+        method<Session, choice>("_choice", "_choice($self, /)\n--\n\n"),
         {},
     };
     static PyGetSetDef session_has[] = {
-        property<Session, ran>("ran", "Models that have run, in turn."),
+        property<next_model>("next_model",
+                             "Name of the model to run next; None says stop and give `answer`."),
+        property<next_index>("next_index", "Column of the model to run next; -1 says stop."),
+        property<answer>("answer", "Name of the model whose answer to give."),
+        property<cost>("cost", "Money spent, as told to `observe` and `exclude`."),
+        property<seconds>("seconds", "Time spent, as told to `observe`."),
+        property<dearer>("dearer", "Whether the dearer of the two policies decides."),
+        property<last_decision>("_next", nullptr),
+        property<path>("_path", nullptr),
+        property<asked>("_asked", nullptr),
+        property<decider>("_decider", nullptr),
+        property<pace>("_pace", nullptr),
+        property<excluded>("_excluded", nullptr),
         {},
     };
     static PyMethodDef functions[] = {
-        {"read_router", &read_router, METH_O,
-         "read_router($module, content, /)\n--\n\nThe router of what a file of one holds."},
+        {"read_router", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&read_router)),
+         METH_FASTCALL,
+         "read_router($module, content, sessions=Session, /)\n--\n\n"
+         "The router of what a file of one holds, and the type of its sessions."},
         {},
     };
-    return add_type<Router>(module, "headrace._core.Router",
-                            "A fitted router; immutable, so that threads share it.", of_router,
-                            router_has) &&
-           add_type<Session>(module, "headrace._core.Session",
-                             "One query; of one thread at a time.", of_session, session_has) &&
+    if (router_type == nullptr) {
+        const std::array<PyType_Slot, 3> slots = {{
+            {Py_tp_doc, const_cast<char*>("A fitted router; immutable, so that threads share it.")},
+            {Py_tp_methods, of_router},
+            {Py_tp_getset, router_has},
+        }};
+        router_type = make_type<Router>("headrace._core.Router", 0, slots);
+    }
+    if (session_type == nullptr) {
+        const std::array<PyType_Slot, 5> slots = {{
+            {Py_tp_doc, const_cast<char*>("One query; of one thread at a time.")},
+            {Py_tp_methods, of_session},
+            {Py_tp_getset, session_has},
+            {Py_tp_traverse, reinterpret_cast<void*>(&traverse)},
+            {Py_tp_clear, reinterpret_cast<void*>(&clear)},
+        }};
+        session_type = make_type<Session>("headrace._core.Session",
+                                          Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots);
+    }
+    for (const auto& [place, text] :
+         std::initializer_list<std::pair<PyObject**, const char*>>{{&names.signal, "signal"},
+                                                                   {&names.cost, "cost"},
+                                                                   {&names.latency, "latency"},
+                                                                   {&names.observe, "observe"}}) {
+        if (*place == nullptr) *place = PyUnicode_InternFromString(text);
+        if (*place == nullptr) return false;
+    }
+    return router_type != nullptr && session_type != nullptr &&
+           PyModule_AddType(module, router_type) == 0 &&
+           PyModule_AddType(module, session_type) == 0 &&
            PyModule_AddFunctions(module, functions) == 0;
 }

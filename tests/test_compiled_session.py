@@ -14,7 +14,7 @@ import headrace as hr
 import numpy as np
 import pytest
 from headrace._compiled import Compiled
-from headrace._query_state import PlainState
+from headrace._plain_session import PlainSession
 from headrace._tensor_file import read_tensor_file, write_tensor_file
 from test_estimators import simulated
 
@@ -101,6 +101,11 @@ def content_of(router: hr.Router) -> bytes:
     return router._content(router._decider())
 
 
+def begun(compiled: Any, *query: Any) -> Any:
+    """Return a session of the compiled router without what Python keeps in it."""
+    return compiled.start(*query, None, None, None)
+
+
 class Comparison:
     """Counts how often sessions and the router agree, and where they need not."""
 
@@ -126,7 +131,8 @@ class Comparison:
             signals = known.signals[rows] + rng.normal(0.0, 0.05, known.signals[rows].shape)
         queries = hr.Queries(rows, k, features, signals, groups)
         sessions = [
-            self.compiled.start(
+            begun(
+                self.compiled,
                 None if features is None else np.ascontiguousarray(features[i]),
                 None if groups is None else groups[i].item(),
                 bool(dearer[i]),
@@ -146,22 +152,22 @@ class Comparison:
                 answers[began] = self.router.answer(part.rows(began), ran[going][began])
             ahead = []
             for at, i in enumerate(going):
-                next_model = sessions[i].next_model()
+                next_model = sessions[i]._choose()
                 self.compare(selection, at, sessions[i], next_model)
                 if bool(np.atleast_1d(began)[at]):
-                    assert sessions[i].answer() == answers[at]
+                    assert sessions[i]._best() == answers[at]
                 chosen = int(selection.next_model[at])
                 if chosen < 0 or next_model != chosen:
                     continue
                 told = None if signals is None else np.ascontiguousarray(signals[i, chosen])
-                sessions[i].observe(chosen, told)
+                sessions[i]._take_in(chosen, told, 0.0, 0.0)
                 ran[i, chosen] = True
                 ahead.append(i)
             going = np.array(ahead, dtype=np.int64)
 
     def compare(self, selection: hr.Selection, at: int, session: Any, next_model: int) -> None:
         self.states += 1
-        supermodel, tradeoff, quality, cost, bound, optimal, _ = session.choice()
+        supermodel, tradeoff, quality, cost, bound, optimal, _ = session._choice()
         chosen = selection.supermodel[at].tolist()
         if next_model != selection.next_model[at] or list(supermodel) != chosen:
             assert abs(tradeoff - selection.tradeoff[at]) < CLOSE
@@ -248,12 +254,12 @@ def test_a_session_is_the_same_either_way(
         for fail in (-1, 0, 1):
             for given in options:
                 compiled, run = followed(router, log, row, fail, **given)
-                assert isinstance(run._state, core.Session)
+                assert isinstance(run, core.Session)
                 with monkeypatch.context() as patch:
                     patch.setattr(Compiled, "router", None)
-                    patch.setattr(Compiled, "make", lambda *_: None)
+                    patch.setattr(Compiled, "tried", True)
                     plain, run = followed(router, log, row, fail, **given)
-                assert isinstance(run._state, PlainState)
+                assert isinstance(run, PlainSession)
                 assert compiled == plain
 
 
@@ -263,7 +269,7 @@ def test_models_that_would_be_late() -> None:
     run = router.start(
         log.queries.features[0], dearer=False, deadline=10.0, seconds=[1.0, 1.0, 20.0, 1.0, 30.0]
     )
-    assert isinstance(run._state, core.Session)
+    assert isinstance(run, core.Session)
     assert log.queries.signals is not None
     while (i := run.next_index) >= 0:
         assert i not in (2, 4)
@@ -284,7 +290,7 @@ def test_every_model_may_fail() -> None:
 def test_what_is_not_compiled() -> None:
     router, log = router_of("gaussian", backend="reference")
     assert log.queries.features is not None
-    assert isinstance(router.start(log.queries.features[0])._state, PlainState)
+    assert isinstance(router.start(log.queries.features[0]), PlainSession)
 
     class Own:
         def fit(self, log: hr.QueryLog) -> Own:
@@ -295,11 +301,11 @@ def test_what_is_not_compiled() -> None:
             return hr.Estimates(np.full((n, K), 0.5), np.ones((n, K)))
 
     own = hr.Router(Own(), lambda_=0.1).fit(log)
-    assert isinstance(own.start(log.queries.features[0])._state, PlainState)
+    assert isinstance(own.start(log.queries.features[0]), PlainSession)
     grouped, log = router_of("gaussian groups")
     assert log.queries.features is not None
     run = grouped.start(log.queries.features[0], group=b"bytes")
-    assert isinstance(run._state, PlainState)
+    assert isinstance(run, PlainSession)
 
 
 def test_labels_of_groups() -> None:
@@ -315,12 +321,12 @@ def test_labels_of_groups() -> None:
         compiled = core.read_router(content_of(router))
         codes = []
         for label in (labels[0], labels[1], unseen, None):
-            session = compiled.start(None, label, False, 0, None)
+            session = begun(compiled, None, label, False, 0, None)
             groups = None if label is None else np.array([label])
             queries = hr.Queries(np.zeros(1, dtype=int), 3, None, log.queries.signals[:1], groups)  # type: ignore[index]
             expected = router.estimator_.estimate(queries, [])
-            np.testing.assert_allclose(session.estimates()[0], expected.qualities[0], atol=1e-12)
-            codes.append(tuple(session.estimates()[0]))
+            np.testing.assert_allclose(session._estimates()[0], expected.qualities[0], atol=1e-12)
+            codes.append(tuple(session._estimates()[0]))
         assert codes[0] != codes[1]
         assert codes[2] == codes[3]
 
@@ -332,13 +338,13 @@ def test_copies_and_new_fits_start_afresh() -> None:
     run = router.start(features, dearer=False)
     for copied in (copy.deepcopy(router), pickle.loads(pickle.dumps(router))):
         other = copied.start(features, dearer=False)
-        assert isinstance(other._state, core.Session)
+        assert isinstance(other, core.Session)
         assert other.next_model == run.next_model
     before = router._decider()
     assert router._decider() is before
     router.n_threads = 2
     assert router._decider() is not before
-    assert isinstance(router.start(features)._state, core.Session)
+    assert isinstance(router.start(features), core.Session)
 
 
 def test_the_first_session_of_a_fit_settles_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,11 +358,11 @@ def test_the_first_session_of_a_fit_settles_the_backend(monkeypatch: pytest.Monk
     monkeypatch.setenv("HEADRACE_BACKEND", "reference")
     plain = other.start(features, dearer=False)
     monkeypatch.delenv("HEADRACE_BACKEND")
-    assert isinstance(plain._state, PlainState)
-    assert isinstance(other.start(features)._state, PlainState)
+    assert isinstance(plain, PlainSession)
+    assert isinstance(other.start(features), PlainSession)
     assert plain.next_model == router.start(features, dearer=False).next_model
     again = other.fit(log, budget=float(log.cost.mean()))
-    assert isinstance(again.start(features)._state, core.Session)
+    assert isinstance(again.start(features), core.Session)
 
 
 # The compiled router by itself
@@ -396,30 +402,30 @@ def test_misuse_and_bad_files() -> None:
     with pytest.raises(ValueError, match=r"'content' is not a saved router .* is cut"):
         core.read_router(content[:-1])
     with pytest.raises(ValueError, match="features must be 2 numbers, got 3"):
-        compiled.start(np.zeros(3), None, False, 0, None)
+        begun(compiled, np.zeros(3), None, False, 0, None)
     with pytest.raises(ValueError, match="features must be finite, got nan at index 1"):
-        compiled.start(np.array([0.0, np.nan]), None, False, 0, None)
+        begun(compiled, np.array([0.0, np.nan]), None, False, 0, None)
     with pytest.raises(ValueError, match="surcharge must not be negative"):
-        compiled.start(np.zeros(2), None, False, 0, np.full(K, -1.0))
-    session = compiled.start(np.zeros(2), None, False, 0, None)
-    assert (session.answer(), session.ran, session.seen()) == (-1, (), ())
+        begun(compiled, np.zeros(2), None, False, 0, np.full(K, -1.0))
+    session = begun(compiled, np.zeros(2), None, False, 0, None)
+    assert (session._best(), session._path, session._seen()) == (-1, (), ())
     with pytest.raises(RuntimeError, match="nothing is decided yet"):
-        session.choice()
-    first = session.next_model()
+        session._choice()
+    first = session._choose()
     with pytest.raises(RuntimeError, match="was not asked for"):
-        session.observe((first + 1) % K, np.zeros(1))
+        session._take_in((first + 1) % K, np.zeros(1), 0.0, 0.0)
     with pytest.raises(ValueError, match="signals must be 1 numbers, got 0"):
-        session.observe(first, None)
+        session._take_in(first, None, 0.0, 0.0)
     with pytest.raises(RuntimeError, match="there is no model 5 among 5"):
-        session.exclude(K)
-    session.observe(first, np.zeros(1))
+        session._take_out(K, None, 0.0)
+    session._take_in(first, np.zeros(1), 0.0, 0.0)
     with pytest.raises(RuntimeError, match="has been observed already"):
-        session.observe(first, np.zeros(1))
+        session._take_in(first, np.zeros(1), 0.0, 0.0)
     with pytest.raises(RuntimeError, match="has run, so it cannot be excluded"):
-        session.exclude(first)
+        session._take_out(first, None, 0.0)
     own, log = router_of("precomputed")
     with pytest.raises(ValueError, match="row 150 of its log, and there are estimates of 150 rows"):
-        core.read_router(content_of(own)).start(None, None, False, 150, None)
+        begun(core.read_router(content_of(own)), None, None, False, 150, None)
 
 
 @pytest.mark.parametrize("kind", [core.Router, core.Session])
@@ -439,13 +445,13 @@ def test_a_long_decision_lets_others_run_but_not_in_its_session() -> None:
         lambda_=0.5,
         lookahead=1.0,
     ).fit(log, refit=False)
-    session = core.read_router(content_of(router)).start(None, None, False, 0, None)
+    session = begun(core.read_router(content_of(router)), None, None, False, 0, None)
     with ThreadPoolExecutor(1) as pool:
-        decision = pool.submit(session.next_model)
+        decision = pool.submit(session._choose)
         with pytest.raises(RuntimeError, match="this session is in use by another thread"):
-            any(session.ran for _ in iter(decision.done, True))
-    assert decision.result() == session.next_model() >= 0
-    assert session.ran == ()
+            any(session._path for _ in iter(decision.done, True))
+    assert decision.result() == session._choose() >= 0
+    assert session._path == ()
 
 
 @pytest.mark.parametrize("kind", ["gaussian groups", "gaussian logistic", "binary own"])
@@ -470,8 +476,8 @@ def test_any_numbers_are_harmless(kind: str, tmp_path: Path) -> None:
             compiled = core.read_router((tmp_path / "b").read_bytes())
             made += 1
             n_features, n_signals = router._learned[0].n_features, router._learned[0].n_signals
-            session = compiled.start(np.full(n_features, 0.5), 1, False, 0, None)
-            while (i := session.next_model()) >= 0:
-                session.observe(i, np.full(n_signals, 0.5))
-            assert 0 <= session.answer() < K
+            session = begun(compiled, np.full(n_features, 0.5), 1, False, 0, None)
+            while (i := session._choose()) >= 0:
+                session._take_in(i, np.full(n_signals, 0.5), 0.0, 0.0)
+            assert 0 <= session._best() < K
     assert made > 50

@@ -295,9 +295,9 @@ def test_what_an_interrupt_cut_off_can_be_done_again(decides: str | None) -> Non
     log = make_log(40, 4, 0)
     router = hr.Router(hr.GaussianEstimator(), lambda_=0.01, backend=decides).fit(log)
     run = started(router, log, 0, dearer=False, deadline=1e6, seconds=[1.0, 1.0, 1.0, 1e9])
-    run._state.exclude(3)  # as if interrupted while late models are taken out
+    run._take_out(3, None, 0.0)  # as if interrupted while late models are taken out
     first = run.next_index
-    run._state.exclude(first)  # and while this one is
+    run._take_out(first, None, 0.0)  # and while this one is
     run.exclude(first)
     assert run.next_index not in (-1, 3, first)
     assert list(run.excluded) == [log.models[3], log.models[first]]

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
-
-from headrace._backends import cpp, pick
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import headrace._core as _core
-
-T = TypeVar("T")
 
 
 class Compiled:
@@ -23,29 +17,15 @@ class Compiled:
     ----------
     router : Router of the extension, or None
         Once it is made.
+    tried : bool
+        Whether it is made, or cannot be.
     """
 
-    __slots__ = ("_tried", "router")
+    __slots__ = ("router", "tried")
 
     def __init__(self) -> None:
         self.router: _core.Router | None = None
-        self._tried = False
-
-    def make(
-        self, content: Callable[[T], bytes], fit: T, backend: str | None
-    ) -> _core.Router | None:
-        """Make it of the content of a file of the fit, and return it.
-
-        None where another backend decides, or the compiled one cannot read the fit: then the
-        estimator is not one of the package, or depends on other libraries. Which backend decides is
-        settled by the first call.
-        """
-        if not self._tried:
-            if pick(backend) is cpp:
-                with contextlib.suppress(ValueError, TypeError, AttributeError):
-                    self.router = cpp.router(content(fit))
-            self._tried = True
-        return self.router
+        self.tried = False
 
     def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
         return type(self), ()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headrace._atomic_file import write_atomically
+from headrace._begin import begin
 from headrace._check import (
     as_array,
     check_flag,
@@ -25,7 +26,6 @@ from headrace._check import (
     check_number,
     check_ran,
 )
-from headrace._compiled_state import begin
 from headrace._decider import Decider, Draws
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
@@ -524,9 +524,7 @@ class Router:
             pace = _pace(decider, groups, deadline, latency_weight, seconds)
         if type(index) is not int or not 0 <= index <= LARGEST_INDEX:
             index = check_integer("index", index, 0, LARGEST_INDEX)
-        surcharge = None if pace is None else pace.surcharge
-        state, asked = begin(decider, self._content, features, groups, index, dear, surcharge)
-        return Session(decider, asked, state, dear, pace)
+        return begin(decider, self._content, features, groups, index, dear, pace)
 
     async def arun(
         self,

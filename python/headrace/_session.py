@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from headrace._check import LARGEST, check_floats, check_integer, check_number
+from headrace._check import check_floats, check_integer, check_number
 from headrace._decider import Decider
 from headrace._explanation import Explanation, explain
-from headrace._problem import Floats
-from headrace._query_state import Asked, QueryState, queries_of
+from headrace._log import Queries
+from headrace._problem import Floats, Numbers
 
 STOP = -1
 EXCLUDED = "excluded"
+
+Asked: TypeAlias = tuple[Numbers | None, NDArray[np.generic] | None, int]
+"""What is known of a query before any model runs: its features, its group in an array, its row."""
 
 
 class SessionError(ValueError):
@@ -34,15 +38,23 @@ class Pace:
         Money for a second.
     deadline : float
         Seconds from now until the answer is due; infinite where there is none.
+
+    Attributes
+    ----------
+    surcharge : float64 array of shape (k,), or None
+        What the expected seconds are worth, to be added to the expected costs.
+    late : dict of int to str
+        Models that would have missed the deadline at the last decision, and why.
     """
 
-    __slots__ = ("_deadline", "_seconds", "_started", "surcharge")
+    __slots__ = ("_deadline", "_seconds", "_started", "late", "surcharge")
 
     def __init__(self, seconds: Floats, weight: float, deadline: float) -> None:
         self._seconds = seconds
         self._deadline = deadline
         self._started = time.monotonic()
         self.surcharge = weight * seconds if weight else None
+        self.late: dict[int, str] = {}
 
     def too_slow(self, told: float) -> dict[int, str]:
         """Return the models that would miss the deadline, and why; ``told`` seconds have passed."""
@@ -53,7 +65,7 @@ class Pace:
         }
 
 
-class Session:
+class Session(ABC):
     """One query on its way: which model runs next, and whose answer to give in the end.
 
     Made by :meth:`headrace.Router.start`. A session keeps the fit that it began with, whatever
@@ -62,6 +74,10 @@ class Session:
     is not copied and not pickled.
 
     A decision is taken when it is first asked for after a change, and stays until the next one.
+
+    All that a user says is checked and worded here. What a kind of session is told and asked has
+    names that begin with an underscore, and it may trust its arguments; models are columns of the
+    log that the router was fitted on. It may take over more where that changes nothing.
 
     Attributes
     ----------
@@ -104,32 +120,56 @@ class Session:
     stops with the answer of 'large', estimated at 1: no other model is left
     """
 
-    __slots__ = (
-        "_asked",
-        "_cost",
-        "_decider",
-        "_excluded",
-        "_late",
-        "_next",
-        "_pace",
-        "_seconds",
-        "_state",
-        "dearer",
-    )
+    __slots__ = ()
 
-    def __init__(
-        self, decider: Decider, asked: Asked, state: QueryState, dearer: bool, pace: Pace | None
-    ) -> None:
-        self.dearer = dearer
-        self._decider = decider
-        self._asked = asked
-        self._state = state
-        self._pace = pace
-        self._cost = 0.0
-        self._seconds = 0.0
-        self._next: int | None = None
-        self._excluded: dict[int, str] | None = None
-        self._late: dict[int, str] | None = None  # at the last decision
+    _decider: Decider
+    _asked: Asked
+    _pace: Pace | None
+    _next: int | None  # the last decision, unless more is known since
+    _path: tuple[int, ...]  # models that have run, in turn
+    _excluded: dict[int, str] | None  # but for those that would be late
+
+    @abstractmethod
+    def _choose(self) -> int:
+        """Decide, and keep it in `_next`."""
+
+    @abstractmethod
+    def _best(self) -> int:
+        """Return the model whose answer to give if no other runs, or -1 if none has run."""
+
+    @abstractmethod
+    def _take_in(self, model: int, signals: Floats | None, spent: float, passed: float, /) -> None:
+        """Take in that a model has run.
+
+        ``signals`` have shape (m,), or are None where m is 0; ``spent`` and ``passed`` are added to
+        `cost` and `seconds`.
+        """
+
+    @abstractmethod
+    def _take_out(self, model: int, reason: str | None, spent: float, /) -> None:
+        """Take a model that has not run out of the candidates; once more changes nothing else.
+
+        The reason is for `_excluded`, if there is one.
+        """
+
+    @abstractmethod
+    def _seen(self) -> Floats | tuple[tuple[float, ...], ...]:
+        """Return the signals of what has run, shape (len(_path), m)."""
+
+    @property
+    @abstractmethod
+    def cost(self) -> float:
+        """Money spent, as told to `observe` and `exclude`."""
+
+    @property
+    @abstractmethod
+    def seconds(self) -> float:
+        """Time spent, as told to `observe`."""
+
+    @property
+    @abstractmethod
+    def dearer(self) -> bool:
+        """Whether the session takes the dearer of the router's two policies."""
 
     @property
     def next_model(self) -> str | None:
@@ -145,28 +185,18 @@ class Session:
     @property
     def answer(self) -> str | None:
         """Name of the model whose answer to give: the best so far; None if no model has run."""
-        column = self._state.answer()
+        column = self._best()
         return self._decider.models[column] if column >= 0 else None
 
     @property
     def ran(self) -> tuple[str, ...]:
         """Names of the models that have run, in turn."""
-        return self._names(self._state.ran)
+        return self._names(self._path)
 
     @property
     def excluded(self) -> dict[str, str]:
         """Models that are no candidates, and why."""
         return {self._decider.models[column]: why for column, why in self._barred.items()}
-
-    @property
-    def cost(self) -> float:
-        """Money spent, as told to `observe` and `exclude`."""
-        return self._cost
-
-    @property
-    def seconds(self) -> float:
-        """Time spent, as told to `observe`."""
-        return self._seconds
 
     def observe(
         self,
@@ -197,21 +227,15 @@ class Session:
             that is finished, a signal of a wrong shape or with NaN in it, or a negative cost. The
             session stays as it was.
         """
-        column = self._decider.columns.get(model) if type(model) is str else None
-        if column is None or column != self._next:
-            column = self._column(model)
-            self._refuse_unasked(column)
-        n_signals = self._decider.n_signals
-        if type(signal) is float and n_signals == 1 and abs(signal) <= LARGEST:
-            seen: Floats | float | None = signal  # as most are
-        else:
-            seen = None if signal is None and not n_signals else self._signals(column, signal)
-        spent = 0.0 if cost is None else self._amount("cost", cost)
-        passed = 0.0 if latency is None else self._amount("latency", latency)
-        self._next = None  # before anything that an interrupt may cut off
-        self._state.observe(column, seen)
-        self._cost += spent
-        self._seconds += passed
+        column = self._column(model)
+        self._refuse_unasked(column)
+        none_due = signal is None and not self._decider.n_signals
+        self._take_in(
+            column,
+            None if none_due else self._signals(column, signal),
+            self._amount("cost", cost),
+            self._amount("latency", latency),
+        )
 
     def exclude(
         self, model: str | int, reason: str = EXCLUDED, *, cost: float | None = None
@@ -235,25 +259,21 @@ class Session:
         """
         column = self._column(model)
         name = self._decider.models[column]
-        if column in self._state.ran:
+        if column in self._path:
             raise SessionError(f"{name!r} has run, so it cannot be excluded")
         if self._excluded is not None and column in self._excluded:
             raise SessionError(f"{name!r} is excluded already: {self._excluded[column]}")
         if self._next == STOP:
             self._refuse_finished()
-        spent = 0.0 if cost is None else self._amount("cost", cost)
-        self._next = None
-        self._state.exclude(column)
-        self._cost += spent
-        self._excluded = {**(self._excluded or {}), column: reason}
+        self._take_out(column, reason, self._amount("cost", cost))
 
     def explain(self) -> Explanation:
         """Say what was decided, and why: the estimates are asked for once more."""
         next_index = self.next_index
         return explain(
             self._decider,
-            queries_of(self._decider, self._asked, self._state),
-            self._state.ran,
+            self._queries(),
+            self._path,
             next_index,
             dearer=self.dearer,
             barred=self._barred,
@@ -271,21 +291,33 @@ class Session:
         return f"<Session: {ran} has run, {len(self._excluded or ())} excluded>"
 
     def _decide(self) -> int:
-        if self._pace is not None:
-            self._bar_late(self._pace)
-        column = self._next = self._state.next_model()
-        return column
+        pace = self._pace
+        if pace is not None:
+            late = pace.too_slow(self.seconds)
+            pace.late = {model: why for model, why in late.items() if model not in self._path}
+            for model in pace.late:
+                self._take_out(model, None, 0.0)  # for good, as time only goes on
+        return self._choose()
 
     @property
     def _barred(self) -> dict[int, str]:
-        return {**(self._late or {}), **(self._excluded or {})}
+        late = {} if self._pace is None else self._pace.late
+        return {**late, **(self._excluded or {})}
 
-    def _bar_late(self, pace: Pace) -> None:
-        ran = self._state.ran
-        late = {i: why for i, why in pace.too_slow(self._seconds).items() if i not in ran}
-        for column in late:
-            self._state.exclude(column)  # for good, as time only goes on
-        self._late = late
+    def _queries(self) -> Queries:
+        """Return the query, with the signals so far; it counts as one of a log."""
+        features, groups, index = self._asked
+        decider, ran = self._decider, self._path
+        signals = decider.no_signals() if ran else decider.unseen
+        if ran and signals is not None:
+            signals[0, list(ran)] = self._seen()
+        return Queries(
+            index=np.array([index]),
+            n_models=decider.n_models,
+            features=None if features is None else np.array(features, ndmin=2),
+            signals=signals,
+            groups=groups,
+        )
 
     def _names(self, columns: Iterable[int]) -> tuple[str, ...]:
         return tuple(self._decider.models[column] for column in columns)
@@ -314,7 +346,7 @@ class Session:
         if column == self.next_index:
             return
         name = self._decider.models[column]
-        if column in self._state.ran:
+        if column in self._path:
             raise SessionError(f"{name!r} has been observed already")
         self._refuse_finished()
         raise SessionError(f"{name!r} was not asked for: next_model is {self.next_model!r}")
@@ -334,9 +366,9 @@ class Session:
         except ValueError as error:
             raise SessionError(str(error)) from None
 
-    def _amount(self, what: str, given: float) -> float:
-        if type(given) is float and 0.0 <= given <= LARGEST:
-            return given  # as most are
+    def _amount(self, what: str, given: float | None) -> float:
+        if given is None:
+            return 0.0
         try:
             return check_number(what, given)
         except ValueError as error:

@@ -28,9 +28,9 @@ def instruction_sets() -> dict[str, str | None]:
     return _core.instruction_sets()
 
 
-def router(content: bytes) -> _core.Router:
-    """Return a fitted router, from the content of its file."""
-    return _core.read_router(content)
+def router(content: bytes, sessions: type[_core.Session]) -> _core.Router:
+    """Return a fitted router, from the content of its file; its sessions are of the type."""
+    return _core.read_router(content, sessions)
 
 
 def select(problem: Problem, n_threads: int) -> Selection:
