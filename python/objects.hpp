@@ -87,7 +87,7 @@ Owned make(PyTypeObject* type, Given&&... given) {
     PyObject* self = type->tp_alloc(type, 0);
     if (self == nullptr) throw PythonError();
     try {
-        new (&content_of<Content>(self)) Content(std::forward<Given>(given)...);
+        new (&content_of<Content>(self)) Content{std::forward<Given>(given)...};
     } catch (...) {
         if (PyType_IS_GC(type)) PyObject_GC_UnTrack(self);
         release(self);

@@ -3,8 +3,12 @@
 // and Python does what is out of the ordinary: `headrace._session` says which is which.
 #include "sessions.hpp"
 
+#include <structmember.h>
+
 #include <array>
 #include <atomic>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -50,8 +54,35 @@ struct Session {
     bool dearer = false;
 };
 
-PyTypeObject* router_type = nullptr;  // once the module is made
+// Once the module is made.
+PyTypeObject* router_type = nullptr;
 PyTypeObject* session_type = nullptr;
+PyTypeObject* starter_type = nullptr;
+
+// Interned, so that one pointer tells whether a name of the caller's code is this one.
+enum Name : std::size_t {
+    kBackend,
+    kCost,
+    kDeadline,
+    kDearer,
+    kGroup,
+    kIndex,
+    kLatency,
+    kLearned,
+    kMade,
+    kNThreads,
+    kObserve,
+    kRandom,
+    kRouter,
+    kSeconds,
+    kSeed,
+    kSignal,
+    kNames
+};
+constexpr std::array<const char*, kNames> kTexts = {
+    "backend", "cost",      "deadline", "dearer", "group",  "index",   "latency", "_learned",
+    "_made",   "n_threads", "observe",  "random", "router", "seconds", "seed",    "signal"};
+std::array<PyObject*, kNames> names{};
 
 // ---- routers ----
 
@@ -80,25 +111,48 @@ headrace::Label label_of(PyObject* given) {
     return integer(given);
 }
 
-Owned start(Router& router, Arguments given) {
+// What a session begins with, and what it keeps for Python.
+struct Begin {
+    PyObject* features = Py_None;
+    PyObject* group = Py_None;
+    bool dearer = false;
+    std::int64_t row = 0;
+    PyObject* surcharge = Py_None;
+    PyObject* groups = Py_None;
+    PyObject* decider = Py_None;
+    PyObject* pace = Py_None;
+};
+
+Owned begin(const Router& router, const Begin& given) {
     // Others may write to their list.
-    Owned features =
-        PyList_CheckExact(given[0]) ? owned(PyList_AsTuple(given[0])) : share(given[0]);
+    Owned features = PyList_CheckExact(given.features) ? owned(PyList_AsTuple(given.features))
+                                                       : share(given.features);
     Owned made = make<Session>(reinterpret_cast<PyTypeObject*>(router.sessions.get()), router);
     Session& held = content_of<Session>(made.get());
     {
         const Numbers known(features.get(), "features");
-        const Numbers surcharge(given[4], "surcharge");
-        held.dearer = truth(given[2]);
-        held.row = integer(given[3]);
+        const Numbers surcharge(given.surcharge, "surcharge");
         held.session.start(
-            {known.get(), label_of(given[1]), held.dearer, held.row, surcharge.get()});
+            {known.get(), label_of(given.group), given.dearer, given.row, surcharge.get()});
     }
     held.features = std::move(features);
-    held.groups = share(given[5]);
-    held.decider = share(given[6]);
-    held.pace = share(given[7]);
+    held.groups = share(given.groups);
+    held.decider = share(given.decider);
+    held.pace = share(given.pace);
+    held.row = given.row;
+    held.dearer = given.dearer;
     return made;
+}
+
+Owned start(Router& router, Arguments given) {
+    return begin(router, {.features = given[0],
+                          .group = given[1],
+                          .dearer = truth(given[2]),
+                          .row = integer(given[3]),
+                          .surcharge = given[4],
+                          .groups = given[5],
+                          .decider = given[6],
+                          .pace = given[7]});
 }
 
 PyObject* read_router(PyObject*, PyObject* const* given, Py_ssize_t n_given) {
@@ -126,9 +180,9 @@ PyObject* read_router(PyObject*, PyObject* const* given, Py_ssize_t n_given) {
     PyEval_RestoreThread(unlocked);
     try {
         if (failure) std::rethrow_exception(failure);
-        const std::vector<std::string>& names = router->models();
+        const std::vector<std::string>& models = router->models();
         Owned columns =
-            tuple_of(names.size(), [&](std::size_t i) -> const std::string& { return names[i]; });
+            tuple_of(models.size(), [&](std::size_t i) -> const std::string& { return models[i]; });
         return make<Router>(router_type,
                             Router{std::move(router), std::move(columns), share(sessions)})
             .release();
@@ -274,11 +328,6 @@ Owned take_out(Session& held, Arguments given) {
     return none();
 }
 
-struct Names {
-    PyObject *signal, *cost, *latency, *observe;
-};
-Names names;  // once the module is made
-
 // What a session is told after a run.
 struct Told {
     PyObject* model = nullptr;
@@ -297,11 +346,11 @@ std::optional<Told> told_as_usual(PyObject* const* given, Py_ssize_t n_given, Py
     for (Py_ssize_t i = 0; i < n_named; ++i) {
         PyObject* const name = PyTuple_GET_ITEM(keywords, i);
         PyObject* const value = given[n_given + i];
-        if (name == names.cost) {
+        if (name == names[kCost]) {
             told.cost = value;
-        } else if (name == names.latency) {
+        } else if (name == names[kLatency]) {
             told.latency = value;
-        } else if (name == names.signal && n_given == 1) {
+        } else if (name == names[kSignal] && n_given == 1) {
             told.signal = value;
         } else {
             return std::nullopt;
@@ -345,7 +394,7 @@ PyObject* observe(PyObject* self, PyObject* const* given, Py_ssize_t n_given, Py
         if (told && take_in_as_usual(content_of<Session>(self), *told)) return none().release();
         const Owned next_in_line = owned(PyObject_CallFunctionObjArgs(
             reinterpret_cast<PyObject*>(&PySuper_Type), session_type, self, nullptr));
-        const Owned checked = owned(PyObject_GetAttr(next_in_line.get(), names.observe));
+        const Owned checked = owned(PyObject_GetAttr(next_in_line.get(), names[kObserve]));
         return PyObject_Vectorcall(checked.get(), given, static_cast<std::size_t>(n_given),
                                    keywords);
     } catch (...) {
@@ -436,6 +485,155 @@ int clear(PyObject* self) {
     return 0;
 }
 
+// ---- a router of Python: to start sessions ----
+
+// A method in place of one of Python's. It starts sessions of a compiled router by itself where it
+// is asked as it usually is, and calls the other for all else.
+struct Starter {
+    vectorcallfunc call;
+    PyObject* checked;
+    PyObject* attributes;
+
+    ~Starter() {
+        Py_XDECREF(checked);
+        Py_XDECREF(attributes);
+    }
+};
+
+// What a start is told as a rule: features in a list of floats, or none; the row; which policy.
+struct Asked {
+    PyObject* router;
+    PyObject* features = Py_None;
+    PyObject* row = nullptr;
+    PyObject* dearer = Py_None;
+};
+
+std::optional<Asked> asked_as_usual(PyObject* const* given, Py_ssize_t n_given,
+                                    PyObject* keywords) {
+    if (n_given < 1 || n_given > 2) return std::nullopt;
+    Asked asked{given[0]};
+    if (n_given == 2) asked.features = given[1];
+    const Py_ssize_t n_named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+    for (Py_ssize_t i = 0; i < n_named; ++i) {
+        PyObject* const name = PyTuple_GET_ITEM(keywords, i);
+        PyObject* const value = given[n_given + i];
+        const auto is = [name](Name other) { return name == names[other]; };
+        if (is(kIndex)) {
+            asked.row = value;
+        } else if (is(kDearer)) {
+            asked.dearer = value;
+        } else if (value != Py_None ||
+                   !(is(kGroup) || is(kSeed) || is(kDeadline) || is(kSeconds))) {
+            return std::nullopt;
+        }
+    }
+    return asked;
+}
+
+bool are_usual_features(PyObject* given, std::size_t n_features) {
+    if (given == Py_None) return n_features == 0;
+    if (!PyTuple_CheckExact(given) || n_features == 0) return false;
+    if (static_cast<std::size_t>(PyTuple_GET_SIZE(given)) != n_features) return false;
+    for (std::size_t i = 0; i < n_features; ++i) {
+        PyObject* const item = PyTuple_GET_ITEM(given, static_cast<Py_ssize_t>(i));
+        if (!PyFloat_CheckExact(item) ||
+            !(std::abs(PyFloat_AS_DOUBLE(item)) <= headrace::kLargestMagnitude)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Owned attribute(PyObject* object, Name name) {
+    return owned(PyObject_GetAttr(object, names[name]));
+}
+
+// The tuple `_made` of a router: what it was made of, the decider, and its compiled form.
+Owned made_of(PyObject* router) {
+    Owned made = attribute(router, kMade);
+    if (made.get() == Py_None) return {};
+    std::size_t place = 0;
+    for (const Name part : {kLearned, kNThreads, kBackend}) {
+        const Owned now = attribute(router, part);
+        if (now.get() != PyTuple_GET_ITEM(made.get(), place++)) return {};
+    }
+    return made;
+}
+
+// Whether the dearer policy decides; drawn if it is not said.
+bool takes_dearer(const headrace::Router& router, PyObject* said) {
+    if (said != Py_None) return said == Py_True;
+    if (!(router.gamma() < 1.0)) return false;
+    const Owned random = owned(PyImport_Import(names[kRandom]));
+    const Owned drawn = owned(PyObject_CallMethodNoArgs(random.get(), names[kRandom]));
+    return number(drawn.get()) >= router.gamma();
+}
+
+// The session, or none where Python has to look.
+Owned begun_as_usual(const Asked& asked) {
+    const Owned made = made_of(asked.router);
+    if (!made) return {};
+    const Owned compiled = attribute(PyTuple_GET_ITEM(made.get(), 4), kRouter);
+    if (Py_TYPE(compiled.get()) != router_type) return {};
+    const Router& held = content_of<Router>(compiled.get());
+    const headrace::Router& router = *held.router;
+
+    std::int64_t row = 0;
+    if (asked.row != nullptr) {
+        if (!PyLong_CheckExact(asked.row)) return {};
+        int overflow = 0;
+        row = PyLong_AsLongLongAndOverflow(asked.row, &overflow);
+        if (overflow != 0 || row < 0) return {};
+    }
+    if (router.n_rows() > 0 && static_cast<std::size_t>(row) >= router.n_rows()) return {};
+    if (asked.dearer != Py_None && !PyBool_Check(asked.dearer)) return {};
+    const Owned features = PyList_CheckExact(asked.features) ? owned(PyList_AsTuple(asked.features))
+                                                             : share(asked.features);
+    if (!are_usual_features(features.get(), router.n_features())) return {};
+    return begin(held, {.features = features.get(),
+                        .dearer = takes_dearer(router, asked.dearer),
+                        .row = row,
+                        .decider = PyTuple_GET_ITEM(made.get(), 3)});
+}
+
+PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,
+                        PyObject* keywords) {
+    try {
+        const std::optional<Asked> asked =
+            asked_as_usual(given, PyVectorcall_NARGS(n_given_and_flag), keywords);
+        if (asked) {
+            Owned begun = begun_as_usual(*asked);
+            if (begun) return begun.release();
+        }
+        return PyObject_Vectorcall(content_of<Starter>(self).checked, given, n_given_and_flag,
+                                   keywords);
+    } catch (...) {
+        return raise();
+    }
+}
+
+PyObject* bind_starter(PyObject* self, PyObject* router, PyObject*) {
+    return router == nullptr || router == Py_None ? share(self).release()
+                                                  : PyMethod_New(self, router);
+}
+
+int traverse_starter(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(content_of<Starter>(self).checked);
+    Py_VISIT(content_of<Starter>(self).attributes);
+    return 0;
+}
+
+PyObject* quick_start(PyObject*, PyObject* function) {
+    try {
+        Owned made =
+            make<Starter>(starter_type, &start_session, share(function).release(), nullptr);
+        return made.release();
+    } catch (...) {
+        return raise();
+    }
+}
+
 }  // namespace
 
 // ---- the module ----
@@ -490,6 +688,10 @@ bool add_sessions(PyObject* module) {
          METH_FASTCALL,
          "read_router($module, content, sessions=Session, /)\n--\n\n"
          "The router of what a file of one holds, and the type of its sessions."},
+        {"quick_start", &quick_start, METH_O,
+         "quick_start($module, checked, /)\n--\n\n"
+         "A method in place of the one that starts sessions in Python, which it calls for what is "
+         "out of the ordinary."},
         {},
     };
     if (router_type == nullptr) {
@@ -511,15 +713,34 @@ bool add_sessions(PyObject* module) {
         session_type = make_type<Session>("headrace._core.Session",
                                           Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots);
     }
-    for (const auto& [place, text] :
-         std::initializer_list<std::pair<PyObject**, const char*>>{{&names.signal, "signal"},
-                                                                   {&names.cost, "cost"},
-                                                                   {&names.latency, "latency"},
-                                                                   {&names.observe, "observe"}}) {
-        if (*place == nullptr) *place = PyUnicode_InternFromString(text);
-        if (*place == nullptr) return false;
+    if (starter_type == nullptr) {
+        static PyMemberDef offsets[] = {
+            {"__vectorcalloffset__", T_PYSSIZET, offsetof(Object<Starter>, content.call), READONLY,
+             nullptr},
+            {"__dictoffset__", T_PYSSIZET, offsetof(Object<Starter>, content.attributes), READONLY,
+             nullptr},
+            {},
+        };
+        static PyGetSetDef starter_has[] = {
+            {"__dict__", &PyObject_GenericGetDict, nullptr, nullptr, nullptr},
+            {},
+        };
+        const std::array<PyType_Slot, 5> slots = {{
+            {Py_tp_members, offsets},
+            {Py_tp_getset, starter_has},
+            {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
+            {Py_tp_descr_get, reinterpret_cast<void*>(&bind_starter)},
+            {Py_tp_traverse, reinterpret_cast<void*>(&traverse_starter)},
+        }};
+        starter_type = make_type<Starter>(
+            "headrace._core.Starter",
+            Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_HAVE_GC, slots);
     }
-    return router_type != nullptr && session_type != nullptr &&
+    for (std::size_t i = 0; i < kNames; ++i) {
+        if (names[i] == nullptr) names[i] = PyUnicode_InternFromString(kTexts[i]);
+        if (names[i] == nullptr) return false;
+    }
+    return router_type != nullptr && session_type != nullptr && starter_type != nullptr &&
            PyModule_AddType(module, router_type) == 0 &&
            PyModule_AddType(module, session_type) == 0 &&
            PyModule_AddFunctions(module, functions) == 0;

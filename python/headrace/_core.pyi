@@ -1,12 +1,13 @@
 """The compiled backend of headrace."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _Reveals: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], float]
 _Numbers: TypeAlias = NDArray[np.float64] | list[float] | tuple[float, ...] | float | None
 _Forecast: TypeAlias = tuple[
@@ -122,5 +123,6 @@ class Session:  # made by Router.start
     ) -> tuple[tuple[bool, ...], float, float, float, float, bool, int]: ...
 
 def read_router(content: bytes, sessions: type[Session] = ..., /) -> Router: ...
+def quick_start(checked: _Function, /) -> _Function: ...
 def instruction_set() -> str: ...
 def instruction_sets() -> dict[str, str | None]: ...

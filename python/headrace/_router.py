@@ -26,6 +26,7 @@ from headrace._check import (
     check_number,
     check_ran,
 )
+from headrace._compiled import Compiled
 from headrace._decider import Decider, Draws
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
@@ -36,6 +37,7 @@ from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
 from headrace._problem import Bools
+from headrace._quick_start import quick_start
 from headrace._rollout import refuse_missing
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
@@ -172,7 +174,7 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider] | None = None
+        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider, Compiled] | None = None
 
     @property
     def lambda_(self) -> float | None:
@@ -455,6 +457,7 @@ class Router:
             answers[rows] = decider.best(estimates.qualities, models)
         return answers
 
+    @quick_start
     def start(
         self,
         features: ArrayLike | None = None,
@@ -617,7 +620,7 @@ class Router:
         """Return what decides; made once for a fit, a number of threads and a backend."""
         made, n_threads, backend = self._made, self.n_threads, self.backend
         if made is not None:
-            learned, of_threads, of_backend, decider = made
+            learned, of_threads, of_backend, decider, _ = made
             if learned is self._learned and of_threads == n_threads and of_backend == backend:
                 return decider
         self._check_fitted()
@@ -626,7 +629,7 @@ class Router:
         policy = replace(policy, n_threads=n_threads, backend=backend)
         parameters = parameters | {"n_threads": n_threads, "backend": backend}
         decider = Decider(fit, estimator, policy, parameters)
-        self._made = learned, n_threads, backend, decider
+        self._made = learned, n_threads, backend, decider, decider.compiled
         return decider
 
     def _content(self, decider: Decider) -> bytes:
