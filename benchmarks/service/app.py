@@ -78,7 +78,7 @@ class Service:
         try:
             before = perf_counter()
             run = self.router.start(given.get("features"), group=group, index=given.get("index", 0))
-            decide(run)
+            _ = run.next_model  # it decides now
             taken = perf_counter() - before
         except (ValueError, TypeError) as error:
             raise RefusedError(400, str(error)) from None
@@ -94,7 +94,7 @@ class Service:
         try:
             before = perf_counter()
             run.observe(model, given.get("signal"), cost=given.get("cost"))
-            decide(run)
+            _ = run.next_model  # it decides now
             taken = perf_counter() - before
         except (SessionError, TypeError) as error:
             raise RefusedError(409 if conflict else 400, str(error), **state(run)) from None
@@ -242,11 +242,6 @@ def text(given: Json, name: str) -> str:
 def conflict_of(run: Session, model: str) -> bool:
     """Whether an observation would come at the wrong time, not from a wrong request."""
     return run.next_model is None or model in run.ran
-
-
-def decide(run: Session) -> None:
-    """Let the session decide now: it does so when it is asked first."""
-    _ = run.next_model
 
 
 def state(run: Session) -> Json:

@@ -13,48 +13,49 @@ constexpr int kMostMoves = 100;
 
 }  // namespace
 
-void Construction::greedy(const Query& query, const double* ran, Pace& pace,
-                          std::vector<std::size_t>& chosen) {
-    chosen.clear();
-    if (query.max_new == 0) return;
-    best_.resize(query.length);
-    draws_.resize(query.length);
-    const auto price = [&](std::size_t i) { return query.lambda * query.costs[i]; };
-    const double* level = ran;  // the best draws so far
-    if (ran == nullptr) {
-        std::size_t first = query.candidates.front();
-        for (const std::size_t i : query.candidates) {
-            if (query.qualities[i] - price(i) > query.qualities[first] - price(first)) first = i;
+std::size_t Construction::best_alone(const Query& query) {
+    const auto tradeoff = [&](std::size_t i) {
+        return query.qualities[i] - query.lambda * query.costs[i];
+    };
+    std::size_t best = query.candidates.front();
+    double most = tradeoff(best);
+    for (const std::size_t i : query.candidates) {
+        if (tradeoff(i) > most) {
+            best = i;
+            most = tradeoff(i);
         }
-        chosen.push_back(first);
-        query.draw(first, best_.data());
-        level = best_.data();
     }
+    return best;
+}
 
+void Construction::greedy(const Query& query, const double* best, const std::vector<double>& bounds,
+                          Pace& pace, std::vector<std::size_t>& chosen) {
     gains_.clear();
-    if (chosen.size() < query.max_new) {
-        query.gains(level, first_gains_, pace);
-        for (std::size_t c = 0; c < first_gains_.size(); ++c) {
-            const std::size_t i = query.candidates[c];
-            if (!chosen.empty() && i == chosen.front()) continue;
-            if (first_gains_[c] > 0.0) gains_.emplace_back(first_gains_[c], i);
-        }
+    for (std::size_t c = 0; c < bounds.size(); ++c) {
+        if (!(bounds[c] > 0.0)) continue;
+        const std::size_t i = query.candidates[c];
+        if (std::find(chosen.begin(), chosen.end(), i) != chosen.end()) continue;
+        gains_.emplace_back(bounds[c], i);
     }
     std::make_heap(gains_.begin(), gains_.end());
     while (!gains_.empty() && chosen.size() < query.max_new && !pace.late()) {
         std::pop_heap(gains_.begin(), gains_.end());
         auto& [gain, i] = gains_.back();
-        gain = query.gain(i, level, pace);
+        gain = query.gain(i, best, pace);
         if (gain <= 0.0) {
             gains_.pop_back();
         } else if (gains_.size() > 1 && gain < gains_.front().first) {
             std::push_heap(gains_.begin(), gains_.end());
         } else {
             chosen.push_back(i);
+            draws_.resize(query.length);
             query.draw(i, draws_.data());
-            if (level == ran) std::copy_n(ran, query.length, best_.begin());
+            if (best != best_.data()) {
+                best_.resize(query.length);
+                std::copy_n(best, query.length, best_.begin());
+                best = best_.data();
+            }
             kernels::raise(best_.data(), draws_.data(), query.length);
-            level = best_.data();
             gains_.pop_back();
         }
     }

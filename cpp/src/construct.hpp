@@ -14,21 +14,21 @@ namespace headrace {
 
 class Construction {
 public:
-    // Adds to what has run (its best draws, or null) the candidate of the highest gain while there
-    // is one. Gains never grow as the set does, so that old ones are bounds and only the highest
-    // is renewed (Minoux, 1978).
-    void greedy(const Query& query, const double* ran, Pace& pace,
-                std::vector<std::size_t>& chosen);
+    // The candidate that is the best set of one, of equals the first.
+    static std::size_t best_alone(const Query& query);
 
-    // What each candidate gains over what has run, as greedy() found it first; if anything has.
-    const std::vector<double>& gains_over_ran() const { return first_gains_; }
+    // Adds to a set the candidate of the highest gain while there is one. `best` are the best draws
+    // of what has run and of the set, `bounds` of what each candidate gains over them. Gains never
+    // grow as the set does, so that old ones are bounds and only the highest is renewed (Minoux,
+    // 1978).
+    void greedy(const Query& query, const double* best, const std::vector<double>& bounds,
+                Pace& pace, std::vector<std::size_t>& chosen);
 
     // Adds, drops or swaps models of the pool, whatever gains most, until nothing gains.
     void improve(const Query& query, const Pool& pool, const double* ran, double lowest, Pace& pace,
                  std::vector<Local>& chosen);
 
 private:
-    std::vector<double> first_gains_;
     std::vector<std::pair<double, std::size_t>> gains_;  // heap
     Doubles best_, draws_;
     BestTwo two_;

@@ -1,6 +1,7 @@
 #include "dual.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -16,15 +17,26 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kMostSteps = 20;
 constexpr double kCloseEnough = 1e-3;  // of a price: near its level the bound is flat
 
-// The level at which the samples pay a price, or the highest where they cannot pay that much. What
-// they pay is piecewise linear in it: Newton's steps, kept within a bracket.
-double common_level(const double* best, const double* second, std::size_t count, double price) {
+double mean_of(const double* values, std::size_t count) {
+    std::array<double, 4> sums{};
+    std::size_t i = 0;
+    for (; i + sums.size() <= count; i += sums.size()) {
+        for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += values[i + c];
+    }
+    for (; i < count; ++i) sums[0] += values[i];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<double>(count);
+}
+
+// The level at which the samples pay a price, or one below all where they cannot pay that much.
+// What they pay is piecewise linear in it: Newton's steps, kept within a bracket, from the level
+// that is right if all pay, and none more than it has.
+double common_level(const double* best, const double* second, std::size_t count, double price,
+                    double lowest) {
     if (count == 0) return 0.0;
-    const auto [lowest, highest] = std::minmax_element(best, best + count);
     const double each = price / static_cast<double>(count);
-    double low = *lowest - each;
-    double high = *highest;
-    double level = high - each;
+    double low = lowest - each;
+    double high = -lowest;
+    double level = mean_of(best, count) - each;
     for (int step = 0; step < kMostSteps && low < high; ++step) {
         const auto [paid, payers] = kernels::pay(best, second, level, count);
         if (std::abs(paid - price) <= kCloseEnough * price) break;
@@ -39,20 +51,24 @@ double common_level(const double* best, const double* second, std::size_t count,
 
 void DualBound::set(double base, const std::vector<double>& gains, std::size_t slots,
                     bool needs_one) {
-    base_ = base;
-    needs_one_ = needs_one;
-    highest_ = second_ = -kInfinity;
-    entry_ = next_ = 0.0;
-    n_paying_ = 0;
+    double highest = -kInfinity;
+    double second = -kInfinity;
     double paying = 0.0;  // added by themselves: they may be small beside the base
+    std::size_t n_paying = 0;
     for (const double gain : gains) {
-        second_ = std::max(second_, std::min(gain, highest_));
-        highest_ = std::max(highest_, gain);
+        second = std::max(second, std::min(gain, highest));
+        highest = std::max(highest, gain);
         if (gain > 0.0) {
-            ++n_paying_;
+            ++n_paying;
             paying += gain;
         }
     }
+    base_ = base;
+    needs_one_ = needs_one;
+    highest_ = highest;
+    second_ = second;
+    n_paying_ = n_paying;
+    entry_ = next_ = 0.0;
     if (n_paying_ >= slots) {
         paying_.clear();
         for (const double gain : gains) {
@@ -70,19 +86,8 @@ void DualBound::set(double base, const std::vector<double>& gains, std::size_t s
     total_ = base + paying;
 }
 
-double DualBound::with(double gain) const {
-    if (n_paying_ == 0 && needs_one_) return base_ + gain;
-    return gain < entry_ || gain < 0.0 ? total_ + (gain - entry_) : total_;
-}
-
-double DualBound::without(double gain) const {
-    if (!counts(gain)) return total_;
-    if (needs_one_ && n_paying_ <= 1) return base_ + second_;
-    return total_ - gain + next_;
-}
-
 void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
-                       Doubles& level) {
+                       double lowest, Doubles& level) {
     sort_by_owner(set);
     level = set.best();
     best_.resize(level.size());
@@ -98,10 +103,21 @@ void SlackLevels::make(const BestTwo& set, const std::vector<double>& prices, st
         const std::size_t end = ends_[place];
         const double price = prices[place - 1] * static_cast<double>(n_samples);
         const double to =
-            common_level(best_.data() + begin, second_.data() + begin, end - begin, price);
+            common_level(best_.data() + begin, second_.data() + begin, end - begin, price, lowest);
         for (std::size_t i = begin; i < end; ++i) {
             level[samples_[i]] = std::max(second_[i], std::min(best_[i], to));
         }
+    }
+}
+
+void SlackLevels::make_alone(std::span<const double> draws, double price, double lowest,
+                             double* level) {
+    const std::size_t n_samples = draws.size();
+    std::fill_n(level, n_samples, lowest);  // the second best, until it is the level
+    const double to = common_level(draws.data(), level, n_samples,
+                                   price * static_cast<double>(n_samples), lowest);
+    for (std::size_t s = 0; s < n_samples; ++s) {
+        level[s] = std::max(lowest, std::min(draws[s], to));
     }
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "best_two.hpp"
@@ -25,8 +26,15 @@ public:
     double total() const { return total_; }
 
     // Bounds of the sets that contain, or do not contain, one of the models, by its gain.
-    double with(double gain) const;
-    double without(double gain) const;
+    double with(double gain) const {
+        if (n_paying_ == 0 && needs_one_) return base_ + gain;
+        return gain < entry_ || gain < 0.0 ? total_ + (gain - entry_) : total_;
+    }
+    double without(double gain) const {
+        if (!counts(gain)) return total_;
+        if (needs_one_ && n_paying_ <= 1) return base_ + second_;
+        return total_ - gain + next_;
+    }
 
     // Whether the bound counts a model of this gain.
     bool counts(double gain) const {
@@ -49,9 +57,14 @@ private:
 // serves, all lowered to a common level but not below their second best.
 class SlackLevels {
 public:
-    // `prices` by the places of the set. Writes (length,) levels, padded with zeros.
+    // `prices` by the places of the set. Writes (length,) levels, padded with zeros. `lowest` is
+    // below every draw.
     void make(const BestTwo& set, const std::vector<double>& prices, std::size_t n_samples,
-              Doubles& level);
+              double lowest, Doubles& level);
+
+    // The same for a set of one, where nothing has run: of its draws, without the padding.
+    static void make_alone(std::span<const double> draws, double price, double lowest,
+                           double* level);
 
 private:
     void sort_by_owner(const BestTwo& set);

@@ -200,39 +200,27 @@ private:
     // only choice.
     bool gather() {
         const Query& query = *query_;
-        const bool close =
-            query.lambda <= kClose * last_lambda_ && last_lambda_ <= kClose * query.lambda;
-        if (close) {
-            survivors_ = last_set_;
-        } else {
-            construction_.greedy(query, ran(), pace_, survivors_);
-            if (survivors_.empty() && nothing_ties(construction_.gains_over_ran())) return false;
-        }
-        pool_.fill(query, survivors_);
-        chosen_.resize(pool_.size());
-        for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
-        drop_redundant();
-
         Level& root = first_level();
-        if (ran() != nullptr) evaluate({}, ran());
-        if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
-        const bool nothing_added = !close && chosen_.empty();
-        if (close) {
+        if (query.lambda <= kClose * last_lambda_ && last_lambda_ <= kClose * query.lambda) {
+            survivors_ = last_set_;
+            evaluate_first();
             root.level = last_level_;
-        } else if (nothing_added) {
-            root.level = ran_;
-        } else {
-            prices_.clear();
-            for (const Local j : chosen_) prices_.push_back(pool_.price(j));
-            slack_levels_.make(two_, prices_, query.problem.n_samples, root.level);
-        }
-        last_level_ = root.level;
-        if (nothing_added) {
-            gains_ = construction_.gains_over_ran();
-        } else {
             query.gains(root.level.data(), gains_, pace_);
+        } else if (ran() == nullptr) {
+            gather_from_one(root);
+        } else {
+            survivors_.clear();
+            query.gains(ran(), gains_, pace_);
+            construction_.greedy(query, ran(), gains_, pace_, survivors_);
+            if (survivors_.empty() && nothing_ties(gains_)) return false;
+            evaluate_first();
+            if (chosen_.empty()) {
+                root.level = ran_;
+            } else {
+                make_levels(root);
+                query.renew_gains(root.level.data(), gains_, pace_);
+            }
         }
-
         dual_.set(query.mean(root.level.data()), gains_, query.max_new, ran() == nullptr);
         first_bound_ = dual_.total();
         survivors_.clear();
@@ -245,11 +233,64 @@ private:
             }
             survivors_.push_back(i);
         }
+        // By submodularity each of a set gains no less in a part of it.
+        settled_ = survivors_ == first_set_ && least_marginal_gain_ > allowance_ + kTieTolerance;
+        if (settled_) {
+            last_level_.swap(root.level);
+            return true;
+        }
+        last_level_ = root.level;
         pool_.fill(query, survivors_);
         undominated_.resize(pool_.size());
         for (Local j = 0; j < pool_.size(); ++j) undominated_[j] = j;
         improved_ = false;
         return true;
+    }
+
+    // Where nothing has run: the levels of the best set of one, which are below its draws, so that
+    // gains over them bound what others add to it.
+    void gather_from_one(Level& root) {
+        const Query& query = *query_;
+        survivors_.assign(1, Construction::best_alone(query));
+        pool_.fill(query, survivors_);
+        const double* draws = pool_.draws(0);
+        const std::size_t n_samples = query.problem.n_samples;
+        root.level.resize(query.length);
+        SlackLevels::make_alone({draws, n_samples}, pool_.price(0), lowest_, root.level.data());
+        std::fill(root.level.begin() + static_cast<std::ptrdiff_t>(n_samples), root.level.end(),
+                  0.0);
+        query.gains(root.level.data(), gains_, pace_);
+        construction_.greedy(query, draws, gains_, pace_, survivors_);
+        if (survivors_.size() == 1) {
+            chosen_.assign(1, 0);
+            evaluate(chosen_, draws);
+            first_set_ = survivors_;
+            least_marginal_gain_ = kInfinity;
+        } else {
+            evaluate_first();
+            make_levels(root);
+            query.gains(root.level.data(), gains_, pace_);
+        }
+    }
+
+    // Evaluates what has run, and with it the survivors but for what gains by going: these are
+    // chosen_, in two_.
+    void evaluate_first() {
+        pool_.fill(*query_, survivors_);
+        chosen_.resize(pool_.size());
+        for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
+        drop_redundant();
+        if (ran() != nullptr) evaluate({}, ran());
+        if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
+        first_set_.clear();
+        for (const Local j : chosen_) first_set_.push_back(pool_.model(j));
+        std::sort(first_set_.begin(), first_set_.end());
+    }
+
+    void make_levels(Level& root) {
+        prices_.clear();
+        for (const Local j : chosen_) prices_.push_back(pool_.price(j));
+        slack_levels_.make(two_, prices_, query_->problem.n_samples, lowest_, root.level);
     }
 
     // Whether no model that gains so much over what has run is in a set that ties with it.
@@ -267,11 +308,14 @@ private:
 
     // Drops from chosen_ what gains by going, the most first; leaves the rest in two_.
     void drop_redundant() {
-        while (!chosen_.empty()) {
+        for (;;) {
+            least_marginal_gain_ = kInfinity;
+            if (chosen_.empty()) return;
             hold(chosen_);
             if (chosen_.size() <= (ran() == nullptr ? 1U : 0U)) return;
             const std::size_t worst = least_marginal(chosen_);
-            if (losses_[worst] >= pool_.price(chosen_[worst])) return;
+            least_marginal_gain_ = losses_[worst] - pool_.price(chosen_[worst]);
+            if (least_marginal_gain_ >= 0.0) return;
             chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(worst));
         }
     }
@@ -300,6 +344,10 @@ private:
     bool search() {
         included_.clear();
         depth_ = 0;
+        if (settled_) {
+            ++nodes_;
+            return true;
+        }
         if (pool_.size() == (ran() == nullptr ? 1U : 0U)) {  // one set is left
             ++nodes_;
             for (Local j = 0; j < pool_.size(); ++j) included_.push_back(j);
@@ -653,6 +701,7 @@ private:
     double allowance_ = 0.0;  // of rounding
     double lowest_ = 0.0;     // no draw and no useful level is below
     double first_bound_ = 0.0;
+    bool settled_ = false;   // the first set alone is left
     bool improved_ = false;  // the root's set has been
     bool moved_ = false;     // a better tradeoff turned up while the tie was settled
     bool cut_ = false;       // a limit was reached
@@ -661,6 +710,8 @@ private:
 
     Doubles ran_;  // best draws of what has run
     std::vector<std::size_t> survivors_;
+    std::vector<std::size_t> first_set_;  // ascending; with chosen_
+    double least_marginal_gain_ = 0.0;    // of a model of the first set; infinite if none may go
     Construction construction_;
     SlackLevels slack_levels_;
     Pool pool_;

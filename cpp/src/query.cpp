@@ -22,16 +22,18 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     sigmas = problem.sigmas ? problem.sigmas[row] : nullptr;
 
     ran.clear();
-    candidates.clear();
+    candidates.resize(k);
+    std::size_t n_candidates = 0;
     const bool* has_run = problem.ran ? problem.ran[row] : nullptr;
     for (std::size_t i = 0; i < k; ++i) {
         if (has_run != nullptr && has_run[i]) {
             ran.push_back(i);
-            if (problem.fixed_order) candidates.clear();
+            if (problem.fixed_order) n_candidates = 0;
         } else {
-            candidates.push_back(i);
+            candidates[n_candidates++] = i;
         }
     }
+    candidates.resize(n_candidates);
     const std::size_t room = problem.max_models > ran.size() ? problem.max_models - ran.size() : 0;
     max_new = std::min(room, candidates.size());
 
@@ -66,10 +68,22 @@ void Query::gains(const double* level, std::vector<double>& gains, Pace& pace) c
     kernels::bound_gains({qualities, costs, sigmas, facts.means(), facts.deviations()},
                          moments_of(level, problem.n_samples), lambda, allowance_, most_.size(),
                          most_.data());
-    gains.clear();
-    for (const std::size_t i : candidates) {
-        gains.push_back(most_[i] <= 0.0 || pace.late() ? most_[i] : gain(i, level, pace));
+    const std::size_t n = candidates.size();
+    gains.resize(n);
+    for (std::size_t c = 0; c < n; ++c) {
+        const std::size_t i = candidates[c];
+        gains[c] = renewed(most_[i], i, level, pace);
     }
+}
+
+void Query::renew_gains(const double* level, std::vector<double>& gains, Pace& pace) const {
+    const std::size_t n = gains.size();
+    for (std::size_t c = 0; c < n; ++c) gains[c] = renewed(gains[c], candidates[c], level, pace);
+}
+
+// A gain in place of a bound that says little.
+double Query::renewed(double bound, std::size_t model, const double* level, Pace& pace) const {
+    return bound > 0.0 && !pace.late() ? gain(model, level, pace) : bound;
 }
 
 void Query::best_of_ran(double* best) const {

@@ -46,6 +46,9 @@ public:
     // The gain of each candidate; where that is nothing, or the time is up, a bound of it.
     void gains(const double* level, std::vector<double>& gains, Pace& pace) const;
 
+    // The same where all are bounds, as are gains over a level that is nowhere higher.
+    void renew_gains(const double* level, std::vector<double>& gains, Pace& pace) const;
+
     // Draws of one model, padded with zeros; if all were made ahead.
     const double* draws(std::size_t model) const { return draws_.data() + model * length; }
 
@@ -70,6 +73,7 @@ public:
 
 private:
     void bound_rounding();
+    double renewed(double bound, std::size_t model, const double* level, Pace& pace) const;
     double sigma(std::size_t model) const { return sigmas == nullptr ? 1.0 : sigmas[model]; }
 
     const Samples& samples_;

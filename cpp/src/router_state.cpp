@@ -1,5 +1,6 @@
 #include "router_state.hpp"
 
+#include <bit>
 #include <functional>
 #include <string>
 #include <utility>
@@ -26,6 +27,16 @@ bool holds(const std::uint64_t* bits, std::size_t model) {
     return (bits[model / 64] >> model % 64 & 1U) != 0;
 }
 
+// Visits the models of a set, ascending.
+template <class Visit>
+void for_each(const std::uint64_t* bits, std::size_t n_models, const Visit& visit) {
+    for (std::size_t word = 0; 64 * word < n_models; ++word) {
+        for (std::uint64_t left = bits[word]; left != 0; left &= left - 1) {
+            visit(64 * word + static_cast<std::size_t>(std::countr_zero(left)));
+        }
+    }
+}
+
 }  // namespace
 
 RouterState::RouterState(std::unique_ptr<const Estimator> estimator, Policy policy)
@@ -41,11 +52,10 @@ std::unique_ptr<Workspace> RouterState::workspace(const std::uint64_t* ran,
     }
     for (const std::size_t i : found->ran) found->has_run[i] = 0;
     found->ran.clear();
-    for (std::size_t i = 0; i < k; ++i) {
-        if (!holds(ran, i)) continue;
+    for_each(ran, k, [&](std::size_t i) {
         found->has_run[i] = 1;
         found->ran.push_back(i);
-    }
+    });
     if (found->order.empty()) {  // else it has all models, as before
         for (const std::size_t i : policy_.order) {
             if (!holds(out, i)) found->order.push_back(i);

@@ -134,8 +134,9 @@ std::int64_t Session::next_model(const std::function<bool()>& poll) {
     }
     std::copy(workspace->has_run.begin(), workspace->has_run.end(), supermodel_.begin());
     if (chosen != nullptr) {
-        for (std::size_t p = 0; p < n_open(); ++p) {
-            if (chosen[p]) supermodel_[workspace->order[p]] = 1;
+        const std::size_t* order = workspace->order.data();
+        for (std::size_t p = 0, n = n_open(); p < n; ++p) {
+            if (chosen[p]) supermodel_[order[p]] = 1;
         }
     }
     if (choice.next_model != kStop) {

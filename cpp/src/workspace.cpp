@@ -80,12 +80,15 @@ const Selection& Workspace::decide(const RunSetFacts* facts, std::size_t group, 
 }
 
 void Workspace::lay_out(bool dearer) {
-    for (std::size_t p = 0; p < order.size(); ++p) {
+    const std::size_t n_open = order.size();
+    const double lookahead = policy_.lookahead;
+    bool* const marks = ran_.get();
+    for (std::size_t p = 0; p < n_open; ++p) {
         const std::size_t i = order[p];
         q_[p] = qualities[i];
         c_[p] = costs[i];
-        s_[p] = policy_.lookahead * deviations[i];
-        ran_[p] = has_run[i] != 0;
+        s_[p] = lookahead * deviations[i];
+        marks[p] = has_run[i] != 0;
     }
     lambda_ = policy_.price(dearer, ran.size());
     problem_.ties = (dearer ? policy_.dear : policy_.cheap).ties;
