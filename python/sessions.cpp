@@ -124,18 +124,15 @@ struct Begin {
 };
 
 Owned begin(const Router& router, const Begin& given) {
-    // Others may write to their list.
-    Owned features = PyList_CheckExact(given.features) ? owned(PyList_AsTuple(given.features))
-                                                       : share(given.features);
     Owned made = make<Session>(reinterpret_cast<PyTypeObject*>(router.sessions.get()), router);
     Session& held = content_of<Session>(made.get());
     {
-        const Numbers known(features.get(), "features");
+        const Numbers known(given.features, "features");
         const Numbers surcharge(given.surcharge, "surcharge");
         held.session.start(
             {known.get(), label_of(given.group), given.dearer, given.row, surcharge.get()});
     }
-    held.features = std::move(features);
+    held.features = share(given.features);
     held.groups = share(given.groups);
     held.decider = share(given.decider);
     held.pace = share(given.pace);
@@ -548,10 +545,16 @@ Owned attribute(PyObject* object, Name name) {
     return owned(PyObject_GetAttr(object, names[name]));
 }
 
-// The tuple `_made` of a router: what it was made of, the decider, and its compiled form.
+// The tuple `_made` of a router: what it was made of, the decider, and its compiled form. None
+// where there is none of what the router is now.
 Owned made_of(PyObject* router) {
-    Owned made = attribute(router, kMade);
-    if (made.get() == Py_None) return {};
+    Owned made(PyObject_GetAttr(router, names[kMade]));
+    if (!made) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw PythonError();
+        PyErr_Clear();
+        return {};
+    }
+    if (!PyTuple_CheckExact(made.get()) || PyTuple_GET_SIZE(made.get()) != 5) return {};
     std::size_t place = 0;
     for (const Name part : {kLearned, kNThreads, kBackend}) {
         const Owned now = attribute(router, part);
@@ -615,6 +618,10 @@ PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_gi
 PyObject* bind_starter(PyObject* self, PyObject* router, PyObject*) {
     return router == nullptr || router == Py_None ? share(self).release()
                                                   : PyMethod_New(self, router);
+}
+
+PyObject* repr_of_starter(PyObject* self) {
+    return PyObject_Repr(content_of<Starter>(self).checked);
 }
 
 int traverse_starter(PyObject* self, visitproc visit, void* arg) {
@@ -725,8 +732,9 @@ bool add_sessions(PyObject* module) {
             {"__dict__", &PyObject_GenericGetDict, nullptr, nullptr, nullptr},
             {},
         };
-        const std::array<PyType_Slot, 5> slots = {{
+        const std::array<PyType_Slot, 6> slots = {{
             {Py_tp_members, offsets},
+            {Py_tp_repr, reinterpret_cast<void*>(&repr_of_starter)},
             {Py_tp_getset, starter_has},
             {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
             {Py_tp_descr_get, reinterpret_cast<void*>(&bind_starter)},

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+import gc
+import inspect
 import pickle
+import random
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -481,3 +486,222 @@ def test_any_numbers_are_harmless(kind: str, tmp_path: Path) -> None:
                 session._take_in(i, np.full(n_signals, 0.5), 0.0, 0.0)
             assert 0 <= session._best() < K
     assert made > 50
+
+
+# What a session does by itself, against what Python does
+
+STARTS: dict[str, Callable[[hr.Router, list[float]], hr.Session]] = {
+    "list": lambda router, known: router.start(known),
+    "by name": lambda router, known: router.start(features=known),
+    "unbound": lambda router, known: hr.Router.start(router, known),
+    "tuple": lambda router, known: router.start(tuple(known)),
+    "array": lambda router, known: router.start(np.array(known)),
+    "integers": lambda router, known: router.start([1, 2]),
+    "bools": lambda router, known: router.start([True, 0.5]),
+    "NumPy's": lambda router, known: router.start([np.float64(x) for x in known]),
+    "none": lambda router, known: router.start(),
+    "empty": lambda router, known: router.start([]),
+    "three": lambda router, known: router.start([*known, 0.0]),
+    "nan": lambda router, known: router.start([known[0], np.nan]),
+    "infinite": lambda router, known: router.start([known[0], -np.inf]),
+    "huge": lambda router, known: router.start([known[0], 1e101]),
+    "text": lambda router, known: router.start("ab"),
+    "all": lambda router, known: router.start(
+        known, group=None, index=1, dearer=True, seed=None, deadline=None, seconds=None
+    ),
+    "group": lambda router, known: router.start(known, group="unseen"),
+    "seed": lambda router, known: router.start(known, seed=5),
+    "bad seed": lambda router, known: router.start(known, seed=-1),
+    "dearer": lambda router, known: router.start(known, dearer=True),
+    "NumPy's dearer": lambda router, known: router.start(known, dearer=np.bool_(True)),  # type: ignore[arg-type]
+    "bad dearer": lambda router, known: router.start(known, dearer=1),  # type: ignore[arg-type]
+    "last index": lambda router, known: router.start(known, index=2**63 - 1),
+    "index too large": lambda router, known: router.start(known, index=2**63),
+    "huge index": lambda router, known: router.start(known, index=2**70),
+    "negative index": lambda router, known: router.start(known, index=-1),
+    "truth as index": lambda router, known: router.start(known, index=True),
+    "no index": lambda router, known: router.start(known, index=None),  # type: ignore[arg-type]
+    "NumPy's index": lambda router, known: router.start(known, index=np.int64(3)),  # type: ignore[arg-type]
+    "deadline": lambda router, known: router.start(known, deadline=5.0, seconds=[1.0] * K),
+    "no seconds": lambda router, known: router.start(known, deadline=5.0),
+    "weight": lambda router, known: router.start(known, latency_weight=1.0, seconds=[1.0] * K),
+    "no weight": lambda router, known: router.start(known, latency_weight=0.0),
+    "unknown name": lambda router, known: router.start(known, grup=None),  # type: ignore[call-arg]
+    "twice": lambda router, known: router.start(known, features=known),  # type: ignore[misc]
+    "too many": lambda router, known: router.start(known, None),  # type: ignore[call-arg]
+    "no router": lambda router, known: hr.Router.start(known),  # type: ignore[arg-type]
+    "without self": lambda router, known: hr.Router.start(),  # type: ignore[call-arg]
+    "not fitted": lambda router, known: hr.Router(hr.GaussianEstimator()).start(known),
+}
+
+
+@cache
+def fitted(kind: str, backend: str | None = None) -> tuple[hr.Router, hr.QueryLog]:
+    """Return a router that no test changes."""
+    return router_of(kind, backend=backend)
+
+
+def told_of(call: Callable[[], hr.Session]) -> Any:
+    """Return what a session explains, or the error in its place."""
+    try:
+        run = call()
+        return run.next_model, run.dearer, run.explain().as_dict()
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("kind", STARTS)
+@pytest.mark.parametrize("estimator", ["gaussian", "gaussian signals", "precomputed covariance"])
+def test_a_start_is_that_of_python(estimator: str, kind: str) -> None:
+    router, log = fitted(estimator)
+    assert log.queries.features is not None
+    known = log.queries.features[0].tolist()
+    router.start(log.queries.features[0])
+    results = []
+    checked = hr.Router.start.__wrapped__  # type: ignore[attr-defined]
+    for start in (hr.Router.start, checked):
+        random.seed(7)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hr.Router, "start", start)
+            results.append((told_of(lambda: STARTS[kind](router, known)), random.random()))
+    assert results[0] == results[1]
+
+
+def test_a_start_looks_like_that_of_python() -> None:
+    start = hr.Router.start
+    assert inspect.isroutine(start)
+    assert "latency_weight" in inspect.signature(start).parameters
+    assert (start.__doc__ or "").startswith("Begin a session")
+    assert repr(start).startswith("<function Router.start at")
+    router, log = router_of("gaussian")
+    assert next(iter(inspect.signature(router.start).parameters)) == "features"
+    assert log.queries.features is not None
+    bound = router.start
+    assert (
+        bound(log.queries.features[0].tolist()).next_model
+        == bound(log.queries.features[0]).next_model
+    )
+
+
+def test_a_start_follows_the_router() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    known = log.queries.features[0].tolist()
+    assert isinstance(router.start(known), core.Session)
+    before = router.start(known, dearer=False).next_model
+    router.backend = "reference"
+    assert isinstance(router.start(known), PlainSession)
+    router.backend = None
+    assert isinstance(router.start(known), core.Session)
+    router.lambda_ = 1e9
+    assert router.start(known, dearer=False).next_model == before  # until the next fit
+    router.fit(log)
+    dearest = log.models[int(np.argmax(log.cost.mean(axis=0)))]
+    assert router.start(known, dearer=False).next_model != dearest
+    assert router.start(known, dearer=False)._decider is router._decider()
+    with pytest.raises(ValueError, match="not fitted"):
+        copy.copy(hr.Router(hr.GaussianEstimator())).start(known)
+
+
+def test_which_policy_is_drawn_as_python_draws_it() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    known = log.queries.features[0]
+    assert 0.0 < router.gamma_ < 1.0
+    drawn = []
+    for features in (known, known.tolist()):
+        random.seed(3)
+        drawn.append([router.start(features).dearer for _ in range(200)])
+    assert drawn[0] == drawn[1]
+    assert 0 < sum(drawn[0]) < 200
+
+
+class Text(str):
+    """A text that is not quite one."""
+
+
+OBSERVATIONS: dict[str, Callable[[hr.Session, str], None]] = {
+    "float": lambda run, name: run.observe(name, 0.5),
+    "by name": lambda run, name: run.observe(model=name, signal=0.5),
+    "signal by name": lambda run, name: run.observe(name, signal=0.5, cost=1.0, latency=2.0),
+    "column": lambda run, name: run.observe(run.next_index, 0.5, cost=0.25),
+    "NumPy's column": lambda run, name: run.observe(np.int64(run.next_index), 0.5),  # type: ignore[arg-type]
+    "other text": lambda run, name: run.observe("".join(list(name)), 0.5, cost=3.0),
+    "kind of text": lambda run, name: run.observe(Text(name), 0.5),
+    "array": lambda run, name: run.observe(name, np.array([0.5])),
+    "integer": lambda run, name: run.observe(name, 1, cost=2),
+    "truth": lambda run, name: run.observe(name, True),
+    "NumPy's": lambda run, name: run.observe(name, np.float64(0.5), cost=np.float64(1.0)),
+    "no cost": lambda run, name: run.observe(name, 0.5, cost=None, latency=None),
+    "negative zero": lambda run, name: run.observe(name, -0.0, cost=-0.0),
+    "missing": lambda run, name: run.observe(name),
+    "nan": lambda run, name: run.observe(name, np.nan),
+    "infinite": lambda run, name: run.observe(name, np.inf),
+    "huge": lambda run, name: run.observe(name, 1e101),
+    "large": lambda run, name: run.observe(name, -1e100),
+    "two": lambda run, name: run.observe(name, [0.5, 0.5]),
+    "negative cost": lambda run, name: run.observe(name, 0.5, cost=-1.0),
+    "cost of nan": lambda run, name: run.observe(name, 0.5, cost=np.nan),
+    "huge cost": lambda run, name: run.observe(name, 0.5, cost=1e101),
+    "infinite latency": lambda run, name: run.observe(name, 0.5, latency=np.inf),
+    "text as cost": lambda run, name: run.observe(name, 0.5, cost="1"),  # type: ignore[arg-type]
+    "unknown": lambda run, name: run.observe("gpt", 0.5),
+    "no model": lambda run, name: run.observe(None, 0.5),  # type: ignore[arg-type]
+    "not asked": lambda run, name: run.observe((run.next_index + 1) % K, 0.5),
+    "twice": lambda run, name: (run.observe(name, 0.5), run.observe(name, 0.5))[0],  # type: ignore[func-returns-value]
+    "at once": lambda run, name: (run.exclude(name), run.observe(name, 0.5))[0],  # type: ignore[func-returns-value]
+    "unknown name": lambda run, name: run.observe(name, 0.5, price=1.0),  # type: ignore[call-arg]
+    "signal twice": lambda run, name: run.observe(name, 0.5, signal=0.5),  # type: ignore[misc]
+    "too many": lambda run, name: run.observe(name, 0.5, 1.0),  # type: ignore[call-arg]
+    "nothing": lambda run, name: run.observe(),  # type: ignore[call-arg]
+}
+
+
+@pytest.mark.parametrize("kind", OBSERVATIONS)
+@pytest.mark.parametrize("estimator", ["gaussian", "gaussian signals", "precomputed"])
+def test_an_observation_is_that_of_python(estimator: str, kind: str) -> None:
+    results = []
+    for backend in (None, "reference"):
+        router, log = fitted(estimator, backend)
+        known = log.queries.features
+        run = router.start(None if known is None else known[0], dearer=False)
+        assert isinstance(run, PlainSession) == (backend == "reference")
+        name = run.next_model
+        assert name is not None
+        try:
+            OBSERVATIONS[kind](run, name)
+            error = None
+        except Exception as raised:
+            error = type(raised), str(raised)
+        results.append(
+            (error, run.ran, run.cost, run.seconds, run.next_model, run.answer, repr(run))
+        )
+    assert results[0] == results[1]
+
+
+def test_sessions_are_neither_copied_nor_kept() -> None:
+    router, log = router_of("gaussian")
+    assert log.queries.features is not None
+    known = log.queries.features[0].tolist()
+    run = router.start(known)
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a session is not copied or pickled"):
+            copied(run)
+    with pytest.raises(AttributeError):
+        run.cost = 1.0  # type: ignore[misc]
+    for make in (
+        type(run),
+        lambda: type(run).__new__(type(run)),
+        lambda: object.__new__(type(run)),
+    ):
+        with pytest.raises(TypeError):
+            make()
+
+    held = weakref.WeakSet[hr.Router]()
+    again = hr.Router(hr.GaussianEstimator(), lambda_=0.1).fit(log)
+    again.mine = again.start(known)  # type: ignore[attr-defined]
+    again.estimator_.mine = again.mine  # type: ignore[attr-defined]
+    held.add(again)
+    del again
+    gc.collect()
+    assert not held

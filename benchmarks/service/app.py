@@ -75,9 +75,10 @@ class Service:
             self.sessions.refuse_if_full()
         except FullError:
             raise RefusedError(503, f"{self.limits.most_sessions} sessions are open") from None
+        features, index = given.get("features"), given.get("index", 0)
         try:
             before = perf_counter()
-            run = self.router.start(given.get("features"), group=group, index=given.get("index", 0))
+            run = self.router.start(features, group=group, index=index)
             _ = run.next_model  # it decides now
             taken = perf_counter() - before
         except (ValueError, TypeError) as error:
@@ -90,10 +91,11 @@ class Service:
         given = fields(body, required=("session", "model"), optional=("signal", "cost"))
         name, model = text(given, "session"), text(given, "model")
         run = self.session(name)
+        signal, cost = given.get("signal"), given.get("cost")
         conflict = conflict_of(run, model)
         try:
             before = perf_counter()
-            run.observe(model, given.get("signal"), cost=given.get("cost"))
+            run.observe(model, signal, cost=cost)
             _ = run.next_model  # it decides now
             taken = perf_counter() - before
         except (SessionError, TypeError) as error:

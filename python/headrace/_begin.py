@@ -32,25 +32,17 @@ def begin(
 
     ``content`` returns that of a file of the decider's fit.
     """
-    run: Session
     compiled = decider.compiled.router
     if compiled is None and not decider.compiled.tried:
         compiled = _compile(decider, content)
     label = None if compiled is None or groups is None else _label(decider, groups)
     if compiled is not None and (label is NotImplemented or 0 < compiled.n_rows <= index):
         compiled = None  # it does not know such a query
-    surcharge = None if pace is None else pace.surcharge
-    if compiled is not None and (features is None or (type(features) is list and features)):
-        try:
-            run = compiled.start(features, label, dear, index, surcharge, groups, decider, pace)
-        except (ValueError, TypeError):
-            pass  # the check words it, or makes floats of it
-        else:
-            return run
     known = check_features(features, decider.n_features)
     if compiled is None:
         return PlainSession(decider, (known, groups, index), dear, pace)
-    run = compiled.start(known, label, dear, index, surcharge, groups, decider, pace)
+    surcharge = None if pace is None else pace.surcharge
+    run: Session = compiled.start(known, label, dear, index, surcharge, groups, decider, pace)
     return run
 
 

@@ -510,8 +510,8 @@ class Router:
         -----
         The first session of a fit makes its compiled form: about a millisecond at 50 models, 5 to
         10 at 200. A service starts one before it takes requests, and before it forks. Whether there
-        is one depends on ``backend`` and ``HEADRACE_BACKEND`` as they are then. Features in a list
-        of floats are the quickest to begin with.
+        is one depends on ``backend`` and ``HEADRACE_BACKEND`` as they are then. The quickest start
+        has its features in a list of floats, and of the rest no more than `index` and `dearer`.
         """
         decider = self._decider()
         groups = None if group is None else np.array([group])
