@@ -58,6 +58,7 @@ struct Session {
 PyTypeObject* router_type = nullptr;
 PyTypeObject* session_type = nullptr;
 PyTypeObject* starter_type = nullptr;
+PyObject* random_module = nullptr;
 
 // Interned, so that one pointer tells whether a name of the caller's code is this one.
 enum Name : std::size_t {
@@ -191,12 +192,12 @@ PyObject* read_router(PyObject*, PyObject* const* given, Py_ssize_t n_given) {
 // ---- sessions: to decide ----
 
 // The use of a session by one call. A second one at the same time would break it: from another
-// thread, or from a handler of signals.
+// thread, or from a handler of signals or of the garbage collector.
 class Use {
 public:
     explicit Use(Session& held) : held_(held) {
         if (held.in_use.exchange(true, std::memory_order_acquire)) {
-            throw std::runtime_error("this session is in use by another thread");
+            throw std::runtime_error("this session is in use by another call");
         }
     }
     Use(const Use&) = delete;
@@ -369,9 +370,9 @@ double amount(PyObject* given) {
 bool take_in_as_usual(Session& held, const Told& told) {
     const std::int64_t next = held.next;
     if (next < 0 || !is_amount(told.cost) || !is_amount(told.latency)) return false;
-    PyObject* const asked = PyTuple_GET_ITEM(held.models.get(), next);
-    if (told.model != asked &&
-        (!PyUnicode_CheckExact(told.model) || PyUnicode_Compare(told.model, asked) != 0)) {
+    PyObject* const due = PyTuple_GET_ITEM(held.models.get(), next);
+    if (told.model != due &&
+        (!PyUnicode_CheckExact(told.model) || PyUnicode_Compare(told.model, due) != 0)) {
         return false;
     }
     const bool one = PyFloat_CheckExact(told.signal);
@@ -498,33 +499,33 @@ struct Starter {
 };
 
 // What a start is told as a rule: features in a list of floats, or none; the row; which policy.
-struct Asked {
+struct StartCall {
     PyObject* router;
     PyObject* features = Py_None;
     PyObject* row = nullptr;
     PyObject* dearer = Py_None;
 };
 
-std::optional<Asked> asked_as_usual(PyObject* const* given, Py_ssize_t n_given,
-                                    PyObject* keywords) {
+std::optional<StartCall> called_as_usual(PyObject* const* given, Py_ssize_t n_given,
+                                         PyObject* keywords) {
     if (n_given < 1 || n_given > 2) return std::nullopt;
-    Asked asked{given[0]};
-    if (n_given == 2) asked.features = given[1];
+    StartCall call{given[0]};
+    if (n_given == 2) call.features = given[1];
     const Py_ssize_t n_named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
     for (Py_ssize_t i = 0; i < n_named; ++i) {
         PyObject* const name = PyTuple_GET_ITEM(keywords, i);
         PyObject* const value = given[n_given + i];
         const auto is = [name](Name other) { return name == names[other]; };
         if (is(kIndex)) {
-            asked.row = value;
+            call.row = value;
         } else if (is(kDearer)) {
-            asked.dearer = value;
+            call.dearer = value;
         } else if (value != Py_None ||
                    !(is(kGroup) || is(kSeed) || is(kDeadline) || is(kSeconds))) {
             return std::nullopt;
         }
     }
-    return asked;
+    return call;
 }
 
 bool are_usual_features(PyObject* given, std::size_t n_features) {
@@ -567,14 +568,13 @@ Owned made_of(PyObject* router) {
 bool takes_dearer(const headrace::Router& router, PyObject* said) {
     if (said != Py_None) return said == Py_True;
     if (!(router.gamma() < 1.0)) return false;
-    const Owned random = owned(PyImport_Import(names[kRandom]));
-    const Owned drawn = owned(PyObject_CallMethodNoArgs(random.get(), names[kRandom]));
+    const Owned drawn = owned(PyObject_CallMethodNoArgs(random_module, names[kRandom]));
     return number(drawn.get()) >= router.gamma();
 }
 
 // The session, or none where Python has to look.
-Owned begun_as_usual(const Asked& asked) {
-    const Owned made = made_of(asked.router);
+Owned begun_as_usual(const StartCall& call) {
+    const Owned made = made_of(call.router);
     if (!made) return {};
     const Owned compiled = attribute(PyTuple_GET_ITEM(made.get(), 4), kRouter);
     if (Py_TYPE(compiled.get()) != router_type) return {};
@@ -582,19 +582,19 @@ Owned begun_as_usual(const Asked& asked) {
     const headrace::Router& router = *held.router;
 
     std::int64_t row = 0;
-    if (asked.row != nullptr) {
-        if (!PyLong_CheckExact(asked.row)) return {};
+    if (call.row != nullptr) {
+        if (!PyLong_CheckExact(call.row)) return {};
         int overflow = 0;
-        row = PyLong_AsLongLongAndOverflow(asked.row, &overflow);
+        row = PyLong_AsLongLongAndOverflow(call.row, &overflow);
         if (overflow != 0 || row < 0) return {};
     }
     if (router.n_rows() > 0 && static_cast<std::size_t>(row) >= router.n_rows()) return {};
-    if (asked.dearer != Py_None && !PyBool_Check(asked.dearer)) return {};
-    const Owned features = PyList_CheckExact(asked.features) ? owned(PyList_AsTuple(asked.features))
-                                                             : share(asked.features);
+    if (call.dearer != Py_None && !PyBool_Check(call.dearer)) return {};
+    const Owned features = PyList_CheckExact(call.features) ? owned(PyList_AsTuple(call.features))
+                                                            : share(call.features);
     if (!are_usual_features(features.get(), router.n_features())) return {};
     return begin(held, {.features = features.get(),
-                        .dearer = takes_dearer(router, asked.dearer),
+                        .dearer = takes_dearer(router, call.dearer),
                         .row = row,
                         .decider = PyTuple_GET_ITEM(made.get(), 3)});
 }
@@ -602,10 +602,10 @@ Owned begun_as_usual(const Asked& asked) {
 PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,
                         PyObject* keywords) {
     try {
-        const std::optional<Asked> asked =
-            asked_as_usual(given, PyVectorcall_NARGS(n_given_and_flag), keywords);
-        if (asked) {
-            Owned begun = begun_as_usual(*asked);
+        const std::optional<StartCall> call =
+            called_as_usual(given, PyVectorcall_NARGS(n_given_and_flag), keywords);
+        if (call) {
+            Owned begun = begun_as_usual(*call);
             if (begun) return begun.release();
         }
         return PyObject_Vectorcall(content_of<Starter>(self).checked, given, n_given_and_flag,
@@ -624,6 +624,11 @@ PyObject* repr_of_starter(PyObject* self) {
     return PyObject_Repr(content_of<Starter>(self).checked);
 }
 
+// It is pickled and copied as functions are: by its name.
+PyObject* reduce_starter(PyObject* self, PyObject*) {
+    return PyObject_GetAttrString(content_of<Starter>(self).checked, "__qualname__");
+}
+
 int traverse_starter(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(content_of<Starter>(self).checked);
@@ -633,8 +638,9 @@ int traverse_starter(PyObject* self, visitproc visit, void* arg) {
 
 PyObject* quick_start(PyObject*, PyObject* function) {
     try {
-        Owned made =
-            make<Starter>(starter_type, &start_session, share(function).release(), nullptr);
+        Owned checked = share(function);
+        Owned made = make<Starter>(starter_type, &start_session, checked.get(), nullptr);
+        checked.release();
         return made.release();
     } catch (...) {
         return raise();
@@ -732,8 +738,13 @@ bool add_sessions(PyObject* module) {
             {"__dict__", &PyObject_GenericGetDict, nullptr, nullptr, nullptr},
             {},
         };
-        const std::array<PyType_Slot, 6> slots = {{
+        static PyMethodDef starter_does[] = {
+            {"__reduce__", &reduce_starter, METH_NOARGS, "__reduce__($self, /)\n--\n\n"},
+            {},
+        };
+        const std::array<PyType_Slot, 7> slots = {{
             {Py_tp_members, offsets},
+            {Py_tp_methods, starter_does},
             {Py_tp_repr, reinterpret_cast<void*>(&repr_of_starter)},
             {Py_tp_getset, starter_has},
             {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
@@ -748,8 +759,9 @@ bool add_sessions(PyObject* module) {
         if (names[i] == nullptr) names[i] = PyUnicode_InternFromString(kTexts[i]);
         if (names[i] == nullptr) return false;
     }
+    if (random_module == nullptr) random_module = PyImport_Import(names[kRandom]);
     return router_type != nullptr && session_type != nullptr && starter_type != nullptr &&
-           PyModule_AddType(module, router_type) == 0 &&
+           random_module != nullptr && PyModule_AddType(module, router_type) == 0 &&
            PyModule_AddType(module, session_type) == 0 &&
            PyModule_AddFunctions(module, functions) == 0;
 }

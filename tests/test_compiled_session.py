@@ -453,7 +453,7 @@ def test_a_long_decision_lets_others_run_but_not_in_its_session() -> None:
     session = begun(core.read_router(content_of(router)), None, None, False, 0, None)
     with ThreadPoolExecutor(1) as pool:
         decision = pool.submit(session._choose)
-        with pytest.raises(RuntimeError, match="this session is in use by another thread"):
+        with pytest.raises(RuntimeError, match="this session is in use by another call"):
             any(session._path for _ in iter(decision.done, True))
     assert decision.result() == session._choose() >= 0
     assert session._path == ()
@@ -573,6 +573,8 @@ def test_a_start_looks_like_that_of_python() -> None:
     assert "latency_weight" in inspect.signature(start).parameters
     assert (start.__doc__ or "").startswith("Begin a session")
     assert repr(start).startswith("<function Router.start at")
+    for copied in (copy.copy(start), copy.deepcopy(start), pickle.loads(pickle.dumps(start))):
+        assert copied is start
     router, log = router_of("gaussian")
     assert next(iter(inspect.signature(router.start).parameters)) == "features"
     assert log.queries.features is not None

@@ -14,7 +14,7 @@ namespace headrace {
 
 class Construction {
 public:
-    // The candidate that is the best set of one, of equals the first.
+    // The candidate of the highest expected quality less its price, the first of equals.
     static std::size_t best_alone(const Query& query);
 
     // Adds to a set the candidate of the highest gain while there is one. `best` are the best draws

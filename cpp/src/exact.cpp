@@ -1,8 +1,9 @@
 // Exact search: branch and bound with a certificate.
 //
 // A greedy set comes first, then the dual bound of facility location (dual.hpp) at the levels of
-// complementary slackness. It excludes most models at once; the draws of the others are laid side
-// by side in a pool. There the levels improve by subgradient steps of Polyak's length (1969),
+// complementary slackness; where nothing has run, those of one model serve both, unless the set has
+// more. The bound excludes most models at once; the draws of the others are laid side by side in a
+// pool. There the levels improve by subgradient steps of Polyak's length (1969),
 // deflected from the step before (Camerini, Fratta and Maffioli, 1975), models are excluded and
 // included by their reduced gains and by Lemma 1 of the cascade-routing paper applied to every
 // member, and the search branches on what is left.
@@ -202,17 +203,17 @@ private:
         const Query& query = *query_;
         Level& root = first_level();
         if (query.lambda <= kClose * last_lambda_ && last_lambda_ <= kClose * query.lambda) {
-            survivors_ = last_set_;
+            first_set_ = last_set_;
             evaluate_first();
             root.level = last_level_;
             query.gains(root.level.data(), gains_, pace_);
         } else if (ran() == nullptr) {
             gather_from_one(root);
         } else {
-            survivors_.clear();
+            first_set_.clear();
             query.gains(ran(), gains_, pace_);
-            construction_.greedy(query, ran(), gains_, pace_, survivors_);
-            if (survivors_.empty() && nothing_ties(gains_)) return false;
+            construction_.greedy(query, ran(), gains_, pace_, first_set_);
+            if (first_set_.empty() && nothing_ties(gains_)) return false;
             evaluate_first();
             if (chosen_.empty()) {
                 root.level = ran_;
@@ -251,8 +252,8 @@ private:
     // gains over them bound what others add to it.
     void gather_from_one(Level& root) {
         const Query& query = *query_;
-        survivors_.assign(1, Construction::best_alone(query));
-        pool_.fill(query, survivors_);
+        first_set_.assign(1, Construction::best_alone(query));
+        pool_.fill(query, first_set_);
         const double* draws = pool_.draws(0);
         const std::size_t n_samples = query.problem.n_samples;
         root.level.resize(query.length);
@@ -260,11 +261,10 @@ private:
         std::fill(root.level.begin() + static_cast<std::ptrdiff_t>(n_samples), root.level.end(),
                   0.0);
         query.gains(root.level.data(), gains_, pace_);
-        construction_.greedy(query, draws, gains_, pace_, survivors_);
-        if (survivors_.size() == 1) {
+        construction_.greedy(query, draws, gains_, pace_, first_set_);
+        if (first_set_.size() == 1) {
             chosen_.assign(1, 0);
             evaluate(chosen_, draws);
-            first_set_ = survivors_;
             least_marginal_gain_ = kInfinity;
         } else {
             evaluate_first();
@@ -273,10 +273,10 @@ private:
         }
     }
 
-    // Evaluates what has run, and with it the survivors but for what gains by going: these are
+    // Evaluates what has run, and with it the first set less what gains by going: these are
     // chosen_, in two_.
     void evaluate_first() {
-        pool_.fill(*query_, survivors_);
+        pool_.fill(*query_, first_set_);
         chosen_.resize(pool_.size());
         for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
         drop_redundant();
@@ -710,7 +710,7 @@ private:
 
     Doubles ran_;  // best draws of what has run
     std::vector<std::size_t> survivors_;
-    std::vector<std::size_t> first_set_;  // ascending; with chosen_
+    std::vector<std::size_t> first_set_;  // models; ascending once it is evaluated
     double least_marginal_gain_ = 0.0;    // of a model of the first set; infinite if none may go
     Construction construction_;
     SlackLevels slack_levels_;

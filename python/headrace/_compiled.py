@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 class Compiled:
     """The compiled form of one fit, made when it is first asked for.
 
-    Copies of an owner start without it, because an owner may change before it uses them.
-
     Attributes
     ----------
     router : Router of the extension, or None
@@ -26,6 +24,3 @@ class Compiled:
     def __init__(self) -> None:
         self.router: _core.Router | None = None
         self.tried = False
-
-    def __reduce__(self) -> tuple[type[Compiled], tuple[()]]:
-        return type(self), ()

@@ -18,6 +18,8 @@ def quick_start(checked: Start) -> Start:
     """
     if cpp.available() is not None:
         return checked
-    started = cpp.quick_start(checked)
+    import headrace._core as _core
+
+    started = _core.quick_start(checked)
     functools.update_wrapper(started, checked)
     return started

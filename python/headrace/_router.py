@@ -185,6 +185,9 @@ class Router:
     def lambda_(self, lambda_: float | None) -> None:
         self._fixed_lambda = lambda_
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_made": None}  # a copy may change before it decides
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with ``deep`` also those of the estimator."""
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
@@ -617,7 +620,10 @@ class Router:
         )
 
     def _decider(self) -> Decider:
-        """Return what decides; made once for a fit, a number of threads and a backend."""
+        """Return what decides; made once for a fit, a number of threads and a backend.
+
+        A start without the interpreter reads `_made`, and checks it in the same way.
+        """
         made, n_threads, backend = self._made, self.n_threads, self.backend
         if made is not None:
             learned, of_threads, of_backend, decider, _ = made

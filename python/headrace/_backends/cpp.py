@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 from headrace._problem import Problem
 from headrace._reveals import Integers, Reveals
 from headrace._rollout_problem import RolloutProblem, Traces
@@ -20,8 +17,6 @@ else:
 
 CHECKS_VALUES = True
 
-Start = TypeVar("Start", bound=Callable[..., Any])
-
 
 def available() -> str | None:
     """Say why the backend cannot run; None: it can."""
@@ -36,11 +31,6 @@ def instruction_sets() -> dict[str, str | None]:
 def router(content: bytes, sessions: type[_core.Session]) -> _core.Router:
     """Return a fitted router, from the content of its file; its sessions are of the type."""
     return _core.read_router(content, sessions)
-
-
-def quick_start(checked: Start) -> Start:
-    """Return a method in place of the one that starts the sessions of routers."""
-    return _core.quick_start(checked)
 
 
 def select(problem: Problem, n_threads: int) -> Selection:
