@@ -206,15 +206,12 @@ inline bool truth(PyObject* given) {
     return value != 0;
 }
 
-// Numbers of one query, while this lives: none, a float, a tuple of floats, or an array of them.
+// Numbers of one query, while this lives: none, a tuple of floats, or an array of them.
 class Numbers {
 public:
     Numbers(PyObject* given, const char* name) {
         if (given == Py_None) return;
-        if (PyFloat_CheckExact(given)) {
-            one_ = PyFloat_AS_DOUBLE(given);
-            numbers_ = {&one_, 1};
-        } else if (PyTuple_Check(given)) {
+        if (PyTuple_Check(given)) {
             take_tuple(given, name);
         } else {
             take_array(given, name);
@@ -258,7 +255,6 @@ private:
         throw PythonError();
     }
 
-    double one_ = 0.0;
     std::vector<double> room_;
     Py_buffer view_{};
     std::span<const double> numbers_;

@@ -63,6 +63,7 @@ PyObject* random_module = nullptr;
 // Interned, so that one pointer tells whether a name of the caller's code is this one.
 enum Name : std::size_t {
     kBackend,
+    kCompiled,
     kCost,
     kDeadline,
     kDearer,
@@ -74,15 +75,14 @@ enum Name : std::size_t {
     kNThreads,
     kObserve,
     kRandom,
-    kRouter,
     kSeconds,
     kSeed,
     kSignal,
     kNames
 };
 constexpr std::array<const char*, kNames> kTexts = {
-    "backend", "cost",      "deadline", "dearer", "group",  "index",   "latency", "_learned",
-    "_made",   "n_threads", "observe",  "random", "router", "seconds", "seed",    "signal"};
+    "backend",  "compiled", "cost",      "deadline", "dearer", "group",   "index", "latency",
+    "_learned", "_made",    "n_threads", "observe",  "random", "seconds", "seed",  "signal"};
 std::array<PyObject*, kNames> names{};
 
 // ---- routers ----
@@ -414,16 +414,9 @@ Owned dearer(PyObject* self) {
     return of(content_of<Session>(self).dearer);
 }
 
-Owned decider(PyObject* self) {
-    return share(content_of<Session>(self).decider.get());
-}
-
-Owned pace(PyObject* self) {
-    return share(content_of<Session>(self).pace.get());
-}
-
-Owned excluded(PyObject* self) {
-    return share(content_of<Session>(self).excluded.get());
+template <Owned Session::* object>
+Owned held(PyObject* self) {
+    return share((content_of<Session>(self).*object).get());
 }
 
 Owned asked(PyObject* self) {
@@ -546,8 +539,8 @@ Owned attribute(PyObject* object, Name name) {
     return owned(PyObject_GetAttr(object, names[name]));
 }
 
-// The tuple `_made` of a router: what it was made of, the decider, and its compiled form. None
-// where there is none of what the router is now.
+// The tuple `_made` of a router: what it was made of, and the decider. None where there is none of
+// what the router is now.
 Owned made_of(PyObject* router) {
     Owned made(PyObject_GetAttr(router, names[kMade]));
     if (!made) {
@@ -555,7 +548,7 @@ Owned made_of(PyObject* router) {
         PyErr_Clear();
         return {};
     }
-    if (!PyTuple_CheckExact(made.get()) || PyTuple_GET_SIZE(made.get()) != 5) return {};
+    if (!PyTuple_CheckExact(made.get()) || PyTuple_GET_SIZE(made.get()) != 4) return {};
     std::size_t place = 0;
     for (const Name part : {kLearned, kNThreads, kBackend}) {
         const Owned now = attribute(router, part);
@@ -576,7 +569,8 @@ bool takes_dearer(const headrace::Router& router, PyObject* said) {
 Owned begun_as_usual(const StartCall& call) {
     const Owned made = made_of(call.router);
     if (!made) return {};
-    const Owned compiled = attribute(PyTuple_GET_ITEM(made.get(), 4), kRouter);
+    PyObject* const decider = PyTuple_GET_ITEM(made.get(), 3);
+    const Owned compiled = attribute(decider, kCompiled);
     if (Py_TYPE(compiled.get()) != router_type) return {};
     const Router& held = content_of<Router>(compiled.get());
     const headrace::Router& router = *held.router;
@@ -596,7 +590,7 @@ Owned begun_as_usual(const StartCall& call) {
     return begin(held, {.features = features.get(),
                         .dearer = takes_dearer(router, call.dearer),
                         .row = row,
-                        .decider = PyTuple_GET_ITEM(made.get(), 3)});
+                        .decider = decider});
 }
 
 PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,
@@ -691,9 +685,9 @@ bool add_sessions(PyObject* module) {
         property<last_decision>("_next", nullptr),
         property<path>("_path", nullptr),
         property<asked>("_asked", nullptr),
-        property<decider>("_decider", nullptr),
-        property<pace>("_pace", nullptr),
-        property<excluded>("_excluded", nullptr),
+        property<held<&Session::decider>>("_decider", nullptr),
+        property<held<&Session::pace>>("_pace", nullptr),
+        property<held<&Session::excluded>>("_excluded", nullptr),
         {},
     };
     static PyMethodDef functions[] = {

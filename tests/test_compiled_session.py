@@ -18,7 +18,6 @@ from typing import Any
 import headrace as hr
 import numpy as np
 import pytest
-from headrace._compiled import Compiled
 from headrace._plain_session import PlainSession
 from headrace._tensor_file import read_tensor_file, write_tensor_file
 from test_estimators import simulated
@@ -261,8 +260,7 @@ def test_a_session_is_the_same_either_way(
                 compiled, run = followed(router, log, row, fail, **given)
                 assert isinstance(run, core.Session)
                 with monkeypatch.context() as patch:
-                    patch.setattr(Compiled, "router", None)
-                    patch.setattr(Compiled, "tried", True)
+                    patch.setattr(router._decider(), "compiled", None)
                     plain, run = followed(router, log, row, fail, **given)
                 assert isinstance(run, PlainSession)
                 assert compiled == plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from headrace._check import check_features
 from headrace._decider import Decider
 from headrace._plain_session import PlainSession
 from headrace._session import Pace, Session
-
-if TYPE_CHECKING:
-    import headrace._core as _core
 
 
 def begin(
@@ -32,9 +29,9 @@ def begin(
 
     ``content`` returns that of a file of the decider's fit.
     """
-    compiled = decider.compiled.router
-    if compiled is None and not decider.compiled.tried:
-        compiled = _compile(decider, content)
+    if decider.may_compile:
+        _compile(decider, content)
+    compiled = decider.compiled
     label = None if compiled is None or groups is None else _label(decider, groups)
     if compiled is not None and (label is NotImplemented or 0 < compiled.n_rows <= index):
         compiled = None  # it does not know such a query
@@ -46,20 +43,19 @@ def begin(
     return run
 
 
-def _compile(decider: Decider, content: Callable[[Decider], bytes]) -> _core.Router | None:
-    """Make the compiled router of a file of the fit, and return it.
+def _compile(decider: Decider, content: Callable[[Decider], bytes]) -> None:
+    """Make the compiled router of a file of the fit.
 
-    None where another backend decides, or the compiled one cannot read the fit: then the estimator
-    is not one of the package, or depends on other libraries. Which backend decides is settled by
-    the first call.
+    There is none where another backend decides, or the compiled one cannot read the fit: then the
+    estimator is not one of the package, or depends on other libraries. Which backend decides is
+    settled by the first call.
     """
     if pick(decider.policy.backend) is cpp:
         from headrace._compiled_session import CompiledSession
 
         with contextlib.suppress(ValueError, TypeError, AttributeError):
-            decider.compiled.router = cpp.router(content(decider), CompiledSession)
-    decider.compiled.tried = True
-    return decider.compiled.router
+            decider.compiled = cpp.router(content(decider), CompiledSession)
+    decider.may_compile = False
 
 
 def _label(decider: Decider, groups: NDArray[np.generic]) -> Any:

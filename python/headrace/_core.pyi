@@ -9,7 +9,7 @@ from typing_extensions import disjoint_base
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Reveals: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], float]
-_Numbers: TypeAlias = NDArray[np.float64] | tuple[float, ...] | float | None
+_Numbers: TypeAlias = NDArray[np.float64] | tuple[float, ...] | None
 _Forecast: TypeAlias = tuple[
     NDArray[np.float64],
     NDArray[np.float64],

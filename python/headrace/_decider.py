@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from headrace._check import check_factor
-from headrace._compiled import Compiled
 from headrace._estimators._answers import checked
 from headrace._estimators.protocol import Estimates, Estimator
 from headrace._fit import Fit
@@ -21,6 +20,9 @@ from headrace._rollout_problem import Forecast
 from headrace._selection import Selection
 from headrace._state import Array, Kind
 from headrace._tuning import Point
+
+if TYPE_CHECKING:
+    import headrace._core as _core
 
 NO_MODELS: tuple[int, ...] = ()
 
@@ -72,7 +74,8 @@ class _Factor:
 class Decider:
     """A fit, its estimator and a policy. Nothing of it changes: threads and sessions share it.
 
-    ``parameters`` are those of the router that it is of, by name.
+    ``parameters`` are those of the router that it is of, by name. ``compiled`` is its compiled
+    form, which the first session makes, if it can.
 
     Models are columns of the log. Excluded models (``barred``) are dropped from the problem before
     a backend sees it, so that no candidate supermodel has one.
@@ -97,7 +100,8 @@ class Decider:
         self._place = np.argsort(fit.order).tolist()
         self._all = Candidates(fit.order, self.policy.samples(k))
         self._factors: Remembered[_Factor] = Remembered(2 * k * k)
-        self.compiled = Compiled()
+        self.compiled: _core.Router | None = None
+        self.may_compile = True
         self.unseen = self.no_signals()
         """Signals of a query of which nothing has been seen; not to be written to."""
         if self.unseen is not None:

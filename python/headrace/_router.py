@@ -26,7 +26,6 @@ from headrace._check import (
     check_number,
     check_ran,
 )
-from headrace._compiled import Compiled
 from headrace._decider import Decider, Draws
 from headrace._drive import Call, Run, drive
 from headrace._estimators.protocol import Estimates, Estimator, fitted_copy
@@ -174,7 +173,7 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider, Compiled] | None = None
+        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider] | None = None
 
     @property
     def lambda_(self) -> float | None:
@@ -626,7 +625,7 @@ class Router:
         """
         made, n_threads, backend = self._made, self.n_threads, self.backend
         if made is not None:
-            learned, of_threads, of_backend, decider, _ = made
+            learned, of_threads, of_backend, decider = made
             if learned is self._learned and of_threads == n_threads and of_backend == backend:
                 return decider
         self._check_fitted()
@@ -635,7 +634,7 @@ class Router:
         policy = replace(policy, n_threads=n_threads, backend=backend)
         parameters = parameters | {"n_threads": n_threads, "backend": backend}
         decider = Decider(fit, estimator, policy, parameters)
-        self._made = learned, n_threads, backend, decider, decider.compiled
+        self._made = learned, n_threads, backend, decider
         return decider
 
     def _content(self, decider: Decider) -> bytes:
