@@ -62,7 +62,6 @@ PyObject* random_module = nullptr;
 
 // Interned, so that one pointer tells whether a name of the caller's code is this one.
 enum Name : std::size_t {
-    kBackend,
     kCompiled,
     kCost,
     kDeadline,
@@ -70,9 +69,7 @@ enum Name : std::size_t {
     kGroup,
     kIndex,
     kLatency,
-    kLearned,
     kMade,
-    kNThreads,
     kObserve,
     kRandom,
     kSeconds,
@@ -81,8 +78,8 @@ enum Name : std::size_t {
     kNames
 };
 constexpr std::array<const char*, kNames> kTexts = {
-    "backend",  "compiled", "cost",      "deadline", "dearer", "group",   "index", "latency",
-    "_learned", "_made",    "n_threads", "observe",  "random", "seconds", "seed",  "signal"};
+    "compiled", "cost",    "deadline", "dearer",  "group", "index", "latency",
+    "_made",    "observe", "random",   "seconds", "seed",  "signal"};
 std::array<PyObject*, kNames> names{};
 
 // ---- routers ----
@@ -535,26 +532,16 @@ bool are_usual_features(PyObject* given, std::size_t n_features) {
     return true;
 }
 
-Owned attribute(PyObject* object, Name name) {
-    return owned(PyObject_GetAttr(object, names[name]));
-}
-
-// The tuple `_made` of a router: what it was made of, and the decider. None where there is none of
-// what the router is now.
-Owned made_of(PyObject* router) {
-    Owned made(PyObject_GetAttr(router, names[kMade]));
+// What decides, if it has been made of what a router is now.
+Owned decider_of(PyObject* router) {
+    const Owned made(PyObject_GetAttr(router, names[kMade]));
     if (!made) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw PythonError();
         PyErr_Clear();
         return {};
     }
-    if (!PyTuple_CheckExact(made.get()) || PyTuple_GET_SIZE(made.get()) != 4) return {};
-    std::size_t place = 0;
-    for (const Name part : {kLearned, kNThreads, kBackend}) {
-        const Owned now = attribute(router, part);
-        if (now.get() != PyTuple_GET_ITEM(made.get(), place++)) return {};
-    }
-    return made;
+    const bool there = PyList_CheckExact(made.get()) && PyList_GET_SIZE(made.get()) > 0;
+    return there ? share(PyList_GET_ITEM(made.get(), 0)) : Owned();
 }
 
 // Whether the dearer policy decides; drawn if it is not said.
@@ -567,10 +554,9 @@ bool takes_dearer(const headrace::Router& router, PyObject* said) {
 
 // The session, or none where Python has to look.
 Owned begun_as_usual(const StartCall& call) {
-    const Owned made = made_of(call.router);
-    if (!made) return {};
-    PyObject* const decider = PyTuple_GET_ITEM(made.get(), 3);
-    const Owned compiled = attribute(decider, kCompiled);
+    const Owned decider = decider_of(call.router);
+    if (!decider) return {};
+    const Owned compiled = owned(PyObject_GetAttr(decider.get(), names[kCompiled]));
     if (Py_TYPE(compiled.get()) != router_type) return {};
     const Router& held = content_of<Router>(compiled.get());
     const headrace::Router& router = *held.router;
@@ -590,7 +576,7 @@ Owned begun_as_usual(const StartCall& call) {
     return begin(held, {.features = features.get(),
                         .dearer = takes_dearer(router, call.dearer),
                         .row = row,
-                        .decider = decider});
+                        .decider = decider.get()});
 }
 
 PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,

@@ -52,6 +52,8 @@ TARGETS: dict[str, Callable[[float, QueryLog], Target]] = {
 """What a fit is told, just one of them."""
 
 LARGEST_INDEX = 2**63 - 1
+OF_A_DECIDER = frozenset({"_learned", "n_threads", "backend"})
+"""Attributes that a decider is made of."""
 
 PARAMETERS, FIT, POLICY = "router", "fit", "policy"
 """Where they are in a saved router."""
@@ -173,7 +175,12 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: tuple[tuple[Any, ...], int | None, str | None, Decider] | None = None
+        self._made: list[Decider] = []  # one at the most, of what the router is now
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in OF_A_DECIDER:
+            self._made = []  # another list: one made of what was before is put into the old one
 
     @property
     def lambda_(self) -> float | None:
@@ -185,7 +192,7 @@ class Router:
         self._fixed_lambda = lambda_
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_made": None}  # a copy may change before it decides
+        return {**self.__dict__, "_made": []}  # a copy may change before it decides
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; with ``deep`` also those of the estimator."""
@@ -621,21 +628,16 @@ class Router:
     def _decider(self) -> Decider:
         """Return what decides; made once for a fit, a number of threads and a backend.
 
-        A start without the interpreter reads `_made`, and checks it in the same way.
+        A start without the interpreter finds it in `_made` too.
         """
-        made, n_threads, backend = self._made, self.n_threads, self.backend
-        if made is not None:
-            learned, of_threads, of_backend, decider = made
-            if learned is self._learned and of_threads == n_threads and of_backend == backend:
-                return decider
-        self._check_fitted()
-        learned = self._learned
-        fit, estimator, policy, parameters = learned
-        policy = replace(policy, n_threads=n_threads, backend=backend)
-        parameters = parameters | {"n_threads": n_threads, "backend": backend}
-        decider = Decider(fit, estimator, policy, parameters)
-        self._made = learned, n_threads, backend, decider
-        return decider
+        made = self._made
+        if not made:
+            self._check_fitted()
+            fit, estimator, policy, parameters = self._learned
+            own: dict[str, Any] = {"n_threads": self.n_threads, "backend": self.backend}
+            policy = replace(policy, **own)
+            made.append(Decider(fit, estimator, policy, parameters | own))
+        return made[0]
 
     def _content(self, decider: Decider) -> bytes:
         """Return the content of the file that the router is saved in."""
