@@ -30,6 +30,7 @@ private:
 
     void poll_now_and_then() {
         const Clock::time_point now = Clock::now();
+        if (next_poll_ == Clock::time_point{}) next_poll_ = now + kBeforePolls;
         if (now < next_poll_) return;
         next_poll_ = now + kBetweenPolls;
         if (poll_()) {
@@ -40,7 +41,7 @@ private:
 
     const std::function<bool()>& poll_;
     const std::thread::id caller_ = std::this_thread::get_id();
-    Clock::time_point next_poll_ = Clock::now() + kBeforePolls;  // of the calling thread alone
+    Clock::time_point next_poll_{};  // of the calling thread alone; none before the first check
     std::atomic<bool> stopped_{false};
 };
 

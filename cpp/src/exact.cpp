@@ -212,8 +212,8 @@ private:
         } else {
             first_set_.clear();
             query.gains(ran(), gains_, pace_);
+            if (nothing_ties(gains_)) return false;
             construction_.greedy(query, ran(), gains_, pace_, first_set_);
-            if (first_set_.empty() && nothing_ties(gains_)) return false;
             evaluate_first();
             if (chosen_.empty()) {
                 root.level = ran_;

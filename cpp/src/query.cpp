@@ -50,7 +50,11 @@ void Query::set_lambda(double price) {
 }
 
 void Query::draw(std::size_t model, double* x) const {
-    kernels::draw(x, qualities[model], sigma(model), rows_[model], problem.n_samples);
+    if (sigma(model) == 0.0) {  // as of what has run
+        std::fill_n(x, problem.n_samples, qualities[model]);
+    } else {
+        kernels::draw(x, qualities[model], sigma(model), rows_[model], problem.n_samples);
+    }
     std::fill(x + problem.n_samples, x + length, 0.0);
 }
 

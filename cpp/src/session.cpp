@@ -136,7 +136,7 @@ std::int64_t Session::next_model(const std::function<bool()>& poll) {
     if (chosen != nullptr) {
         const std::size_t* order = workspace->order.data();
         for (std::size_t p = 0, n = n_open(); p < n; ++p) {
-            if (chosen[p]) supermodel_[order[p]] = 1;
+            supermodel_[order[p]] = static_cast<std::uint8_t>(chosen[p]);
         }
     }
     if (choice.next_model != kStop) {
