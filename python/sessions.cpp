@@ -109,45 +109,37 @@ headrace::Label label_of(PyObject* given) {
     return integer(given);
 }
 
-// What a session begins with, and what it keeps for Python.
-struct Begin {
-    PyObject* features = Py_None;
-    PyObject* group = Py_None;
-    bool dearer = false;
-    std::int64_t row = 0;
-    PyObject* surcharge = Py_None;
-    PyObject* groups = Py_None;
-    PyObject* decider = Py_None;
-    PyObject* pace = Py_None;
+// What a session keeps for Python.
+struct Kept {
+    PyObject* features;
+    PyObject* groups;
+    PyObject* decider;
+    PyObject* pace;
 };
 
-Owned begin(const Router& router, const Begin& given) {
+Owned begin(const Router& router, const headrace::Start& query, const Kept& kept) {
     Owned made = make<Session>(reinterpret_cast<PyTypeObject*>(router.sessions.get()), router);
     Session& held = content_of<Session>(made.get());
-    {
-        const Numbers known(given.features, "features");
-        const Numbers surcharge(given.surcharge, "surcharge");
-        held.session.start(
-            {known.get(), label_of(given.group), given.dearer, given.row, surcharge.get()});
-    }
-    held.features = share(given.features);
-    held.groups = share(given.groups);
-    held.decider = share(given.decider);
-    held.pace = share(given.pace);
-    held.row = given.row;
-    held.dearer = given.dearer;
+    held.session.start(query);
+    held.features = share(kept.features);
+    held.groups = share(kept.groups);
+    held.decider = share(kept.decider);
+    held.pace = share(kept.pace);
+    held.row = query.row;
+    held.dearer = query.dearer;
     return made;
 }
 
 Owned start(Router& router, Arguments given) {
-    return begin(router, {.features = given[0],
-                          .group = given[1],
-                          .dearer = truth(given[2]),
-                          .row = integer(given[3]),
-                          .surcharge = given[4],
-                          .groups = given[5],
-                          .decider = given[6],
-                          .pace = given[7]});
+    const Numbers known(given[0], "features");
+    const Numbers surcharge(given[4], "surcharge");
+    return begin(router,
+                 {.features = known.get(),
+                  .group = label_of(given[1]),
+                  .dearer = truth(given[2]),
+                  .row = integer(given[3]),
+                  .surcharge = surcharge.get()},
+                 {.features = given[0], .groups = given[5], .decider = given[6], .pace = given[7]});
 }
 
 PyObject* read_router(PyObject*, PyObject* const* given, Py_ssize_t n_given) {
@@ -573,10 +565,10 @@ Owned begun_as_usual(const StartCall& call) {
     const Owned features = PyList_CheckExact(call.features) ? owned(PyList_AsTuple(call.features))
                                                             : share(call.features);
     if (!are_usual_features(features.get(), router.n_features())) return {};
-    return begin(held, {.features = features.get(),
-                        .dearer = takes_dearer(router, call.dearer),
-                        .row = row,
-                        .decider = decider.get()});
+    const Numbers known(features.get(), "features");
+    return begin(held,
+                 {.features = known.get(), .dearer = takes_dearer(router, call.dearer), .row = row},
+                 {features.get(), Py_None, decider.get(), Py_None});
 }
 
 PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,

@@ -14,6 +14,7 @@
 // rounding, and every set that counts is evaluated as the contract says, so the choice is that of
 // enumeration.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -35,6 +36,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 12;  // branching soon proves more than further ones
 constexpr int kChildSteps = 4;
+constexpr std::size_t kFew = 4;  // of these all sets are looked at
 constexpr double kClose = 2.0;   // factor between prices
 constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
 
@@ -181,14 +183,16 @@ private:
 
     // Fills models_.
     void to_models(const std::vector<Local>& locals) {
-        models_.clear();
-        for (const Local j : locals) models_.push_back(pool_.model(j));
-        std::sort(models_.begin(), models_.end());
+        models_.resize(locals.size());
+        for (std::size_t place = 0; place < locals.size(); ++place) {
+            models_[place] = pool_.model(locals[place]);
+        }
+        if (models_.size() > 1) std::sort(models_.begin(), models_.end());
     }
 
     double canonical_cost(const std::vector<Local>& models) {
         sorted_ = models;
-        std::sort(sorted_.begin(), sorted_.end());
+        if (sorted_.size() > 1) std::sort(sorted_.begin(), sorted_.end());
         double cost = 0.0;
         for (const Local j : sorted_) cost += pool_.cost(j);
         return cost;
@@ -481,7 +485,7 @@ private:
     // Improves the node's levels, excluding and including models on the way.
     Bound bound(Level& node) {
         ++nodes_;
-        if (node.free.empty()) return Bound::kClosed;
+        if (node.free.size() <= kFew) return enumerate(node);
         const std::size_t length = query_->length;
 
         // No level is worth more than the best draw there is, nor less than what is included.
@@ -524,7 +528,7 @@ private:
                 descent_.forget();
                 continue;
             }
-            if (node.free.empty()) return Bound::kClosed;
+            if (node.free.size() <= kFew) return enumerate(node);
             if (step >= steps || !descent_.move(level_, node.level, floor_, top_, target,
                                                 query_->problem.n_samples)) {
                 return Bound::kOpen;
@@ -593,13 +597,37 @@ private:
     }
 
     void include(Level& node, Local j) {
+        include(node.best, j);
+        node.paid += pool_.price(j);
+    }
+
+    // The same for best draws alone.
+    void include(Doubles& best, Local j) {
         if (nothing_yet()) {
-            std::copy_n(pool_.draws(j), query_->length, node.best.begin());
+            std::copy_n(pool_.draws(j), query_->length, best.begin());
         } else {
-            kernels::raise(node.best.data(), pool_.draws(j), query_->length);
+            kernels::raise(best.data(), pool_.draws(j), query_->length);
         }
         included_.push_back(j);
-        node.paid += pool_.price(j);
+    }
+
+    // Evaluates every set of what is included, which has been, with free models.
+    Bound enumerate(const Level& node) {
+        const std::size_t n_free = node.free.size();
+        const std::size_t n_included = included_.size();
+        for (std::size_t set = 1; set < std::size_t{1} << n_free; ++set) {
+            if (n_included + static_cast<std::size_t>(std::popcount(set)) > query_->max_new) {
+                continue;
+            }
+            level_ = node.best;
+            for (std::size_t f = 0; f < n_free; ++f) {
+                if ((set >> f & 1U) != 0) include(level_, node.free[f]);
+            }
+            pace_.work((included_.size() - n_included + 1) * query_->length);
+            evaluate(included_, level_.data());
+            included_.resize(n_included);
+        }
+        return Bound::kClosed;
     }
 
     bool limit_reached() const {

@@ -21,7 +21,7 @@ public:
         control_ = &control;
         decision_ = &decision;
         // Candidates from the cheapest up, so that costs are added in the order of the contract.
-        order_ = query.candidates;
+        order_.assign(query.candidates.begin(), query.candidates.end());
         std::sort(order_.begin(), order_.end(),
                   [&](std::size_t a, std::size_t b) { return query.costs[a] < query.costs[b]; });
         best_.resize((query.max_new + 1) * query.length);

@@ -13,7 +13,8 @@ Query::Query(const Problem& p, const Samples& samples)
       length(padded_length(p.n_samples)),
       samples_(samples),
       scratch_(length),
-      most_(p.n_models) {}
+      most_(p.n_models),
+      waiting_(p.n_models) {}
 
 void Query::load(std::size_t row, Draws draws, Control& control) {
     const std::size_t k = problem.n_models;
@@ -22,7 +23,6 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
     sigmas = problem.sigmas ? problem.sigmas[row] : nullptr;
 
     ran.clear();
-    candidates.resize(k);
     std::size_t n_candidates = 0;
     const bool* has_run = problem.ran ? problem.ran[row] : nullptr;
     for (std::size_t i = 0; i < k; ++i) {
@@ -30,10 +30,10 @@ void Query::load(std::size_t row, Draws draws, Control& control) {
             ran.push_back(i);
             if (problem.fixed_order) n_candidates = 0;
         } else {
-            candidates[n_candidates++] = i;
+            waiting_[n_candidates++] = i;
         }
     }
-    candidates.resize(n_candidates);
+    candidates = {waiting_.data(), n_candidates};
     const std::size_t room = problem.max_models > ran.size() ? problem.max_models - ran.size() : 0;
     max_new = std::min(room, candidates.size());
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "aligned.hpp"
@@ -32,9 +33,9 @@ public:
     const double* costs = nullptr;
     const double* sigmas = nullptr;  // null: nothing is uncertain
     double lambda = 0.0;
-    std::vector<std::size_t> ran;         // ascending
-    std::vector<std::size_t> candidates;  // ascending: may run next
-    std::size_t max_new = 0;              // most models that may be added
+    std::vector<std::size_t> ran;             // ascending
+    std::span<const std::size_t> candidates;  // ascending: may run next
+    std::size_t max_new = 0;                  // most models that may be added
 
     // Makes the draws of one model, padded with zeros.
     void draw(std::size_t model, double* x) const;
@@ -85,6 +86,7 @@ private:
     Doubles draws_;                     // (k, length)
     mutable Doubles scratch_;           // draws of one model
     mutable std::vector<double> most_;  // that each model may gain
+    std::vector<std::size_t> waiting_;  // room for the candidates
 };
 
 }  // namespace headrace

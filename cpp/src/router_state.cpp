@@ -1,10 +1,10 @@
 #include "router_state.hpp"
 
-#include <bit>
 #include <functional>
 #include <string>
 #include <utility>
 
+#include "bits.hpp"
 #include "cholesky.hpp"
 #include "kernels.hpp"
 #include "number_text.hpp"
@@ -23,20 +23,6 @@ void check_estimates(const char* what, const std::vector<double>& values, double
                                 broken_rule(values[i]) + " for model " + std::to_string(i));
 }
 
-bool holds(const std::uint64_t* bits, std::size_t model) {
-    return (bits[model / 64] >> model % 64 & 1U) != 0;
-}
-
-// Visits the models of a set, ascending.
-template <class Visit>
-void for_each(const std::uint64_t* bits, std::size_t n_models, const Visit& visit) {
-    for (std::size_t word = 0; 64 * word < n_models; ++word) {
-        for (std::uint64_t left = bits[word]; left != 0; left &= left - 1) {
-            visit(64 * word + static_cast<std::size_t>(std::countr_zero(left)));
-        }
-    }
-}
-
 }  // namespace
 
 RouterState::RouterState(std::unique_ptr<const Estimator> estimator, Policy policy)
@@ -50,15 +36,12 @@ std::unique_ptr<Workspace> RouterState::workspace(const std::uint64_t* ran,
     if (found == nullptr) {
         found = std::make_unique<Workspace>(policy_, estimator_->reveals(), n_open);
     }
-    for (const std::size_t i : found->ran) found->has_run[i] = 0;
+    found->has_run = ran;
     found->ran.clear();
-    for_each(ran, k, [&](std::size_t i) {
-        found->has_run[i] = 1;
-        found->ran.push_back(i);
-    });
+    bits::for_each(ran, k, [&](std::size_t i) { found->ran.push_back(i); });
     if (found->order.empty()) {  // else it has all models, as before
         for (const std::size_t i : policy_.order) {
-            if (!holds(out, i)) found->order.push_back(i);
+            if (!bits::holds(out, i)) found->order.push_back(i);
         }
     }
     return found;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "bits.hpp"
 #include "headrace/router.hpp"
 #include "number_text.hpp"
 #include "router_state.hpp"
@@ -56,21 +57,16 @@ Choice compared(const Policy& policy, const Workspace& workspace, bool dearer) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Router> router) : router_(std::move(router)) {
-    const std::size_t k = router_->n_models();
-    const RouterState& state = router_->state();
-    kept_.resize(state.estimator().n_kept());
-    sets_.resize(2 * ((k + 63) / 64));
-    path_.reserve(std::min(k, state.policy().max_models));
-    supermodel_.resize(k);
+Session::Session(std::shared_ptr<const Router> router)
+    : router_(std::move(router)),
+      kept_(router_->state().estimator().n_kept()),
+      sets_(2 * bits::words(router_->n_models())),
+      supermodel_(router_->n_models()) {
+    path_.reserve(std::min(supermodel_.size(), router_->state().policy().max_models));
 }
 
-bool Session::has(const std::uint64_t* bits, std::size_t model) const {
-    return model < supermodel_.size() && (bits[model / 64] >> model % 64 & 1U) != 0;
-}
-
-void Session::add(std::size_t half, std::size_t model) {
-    sets_[half * sets_.size() / 2 + model / 64] |= std::uint64_t{1} << model % 64;
+bool Session::has(const std::uint64_t* set, std::size_t model) const {
+    return model < supermodel_.size() && bits::holds(set, model);
 }
 
 void Session::check_model(std::size_t model) const {
@@ -132,7 +128,8 @@ std::int64_t Session::next_model(const std::function<bool()>& poll) {
                   *found.upper_bound, *found.optimal,  *found.nodes};
         chosen = found.supermodel;
     }
-    std::copy(workspace->has_run.begin(), workspace->has_run.end(), supermodel_.begin());
+    std::fill(supermodel_.begin(), supermodel_.end(), std::uint8_t{0});
+    for (const std::size_t i : path_) supermodel_[i] = 1;
     if (chosen != nullptr) {
         const std::size_t* order = workspace->order.data();
         for (std::size_t p = 0, n = n_open(); p < n; ++p) {
@@ -160,7 +157,7 @@ void Session::observe(std::size_t model, std::span<const double> signals) {
     }
     check_numbers("signals", signals, router_->n_signals());
     router_->state().estimator().observe(known(), model, signals);
-    add(0, model);
+    bits::add(sets_.data(), model);
     path_.push_back(model);
     stage_ = Stage::kOpen;
 }
@@ -170,7 +167,7 @@ void Session::exclude(std::size_t model) {
     if (has_run(model)) throw SessionError(named(model) + " has run, so it cannot be excluded");
     if (is_excluded(model)) throw SessionError(named(model) + " is excluded already");
     refuse_over();
-    add(1, model);
+    bits::add(sets_.data() + sets_.size() / 2, model);
     ++n_excluded_;
     stage_ = Stage::kOpen;
 }

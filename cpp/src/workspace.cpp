@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "bits.hpp"
 #include "kernels.hpp"
 #include "reveal_draws.hpp"
 
@@ -18,7 +19,6 @@ Workspace::Workspace(const Policy& policy, const RevealTables* reveals, std::siz
     : qualities(policy.models.size()),
       costs(qualities),
       deviations(qualities),
-      has_run(policy.models.size()),
       policy_(policy),
       reveals_(reveals),
       q_(n_open),
@@ -88,7 +88,7 @@ void Workspace::lay_out(bool dearer) {
         q_[p] = qualities[i];
         c_[p] = costs[i];
         s_[p] = lookahead * deviations[i];
-        marks[p] = has_run[i] != 0;
+        marks[p] = bits::holds(has_run, i);
     }
     lambda_ = policy_.price(dearer, ran.size());
     problem_.ties = (dearer ? policy_.dear : policy_.cheap).ties;

@@ -27,10 +27,10 @@ public:
     // Of the query at hand, by column: for the estimator to write, before decide() reads them.
     std::vector<double> qualities, costs, deviations;
 
-    std::vector<std::size_t> ran;       // ascending
-    std::vector<std::uint8_t> has_run;  // a truth for each column
-    std::vector<std::size_t> order;     // of the models that are not out, by position
-    std::unique_ptr<RunSetFacts> own;   // facts that the cache has no room for
+    const std::uint64_t* has_run = nullptr;  // a bit for each column
+    std::vector<std::size_t> ran;            // ascending
+    std::vector<std::size_t> order;          // of the models that are not out, by position
+    std::unique_ptr<RunSetFacts> own;        // facts that the cache has no room for
 
     // Decides by a strategy that is no threshold cascade; a model must be left to run. `facts` are
     // those of what has run, where the policy looks ahead by covariances. The supermodel of the

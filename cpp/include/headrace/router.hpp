@@ -174,8 +174,7 @@ private:
     const std::uint64_t* ran_bits() const { return sets_.data(); }
     const std::uint64_t* excluded_bits() const { return sets_.data() + sets_.size() / 2; }
     std::size_t n_open() const { return supermodel_.size() - n_excluded_; }
-    bool has(const std::uint64_t* bits, std::size_t model) const;
-    void add(std::size_t half, std::size_t model);
+    bool has(const std::uint64_t* set, std::size_t model) const;
     void check_model(std::size_t model) const;
     std::string named(std::size_t model) const;
     void refuse_over() const;
