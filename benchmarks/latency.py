@@ -13,6 +13,10 @@ orders. Decisions of the first queries are asserted to be those of `Router.selec
 
 What else the machine does is in every tail. So a loop that does nothing, and takes as long as the
 median decision, is timed in the same way once the decisions are.
+
+With ``--apart`` the thread writes half a megabyte and gives way before each call that is timed. The
+caches, and what the processor has learned of the branches, are then not of the last decision, as in
+a service, where a request lies between two calls.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import headrace as hr
 import numpy as np
@@ -46,13 +50,16 @@ N_COMPARED = 40
 """Queries whose decisions are compared with `Router.select`."""
 MOST_LOOPS = 100_000
 """Loops that do nothing, for each size."""
+FULL, OTHER = bytearray(1 << 19), bytes(1 << 19)
+"""What is written between calls that are apart."""
 OPEN, OPEN_MODELS = 10_000, 50
 """Sessions that are open at once, to measure their memory, and their models."""
 PAGE = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
 
 MEDIANS = {10: 8.0, 50: 20.0, 200: 60.0}
 """Microseconds, to reach."""
-LIMITS = (("p99.9 / p50", 10.0, "x"), ("Python's share", 3.0, "us"))
+SHARE = "Python's share"
+LIMITS = (("p99.9 / p50", 10.0, "x"), (SHARE, 3.0, "us"))
 KINDS = ("given", "joint")
 CASES = {(kind, k): f"next_model, {kind}, k = {k}" for kind in KINDS for k in SIZES}
 GOALS = (
@@ -138,12 +145,28 @@ class Times:
         return float(np.median(self.first) + np.median(self.second)) / 2.0
 
 
-class Walker:
-    """Walks the queries of a log in turn, through sessions of a router."""
+def do_nothing() -> None:
+    """Go from one call to the next."""
 
-    def __init__(self, router: hr.Router, log: hr.QueryLog) -> None:
+
+def do_other_work() -> None:
+    """Fill the caches with something else, and let the system do what it has to."""
+    FULL[:] = OTHER
+    sleep(0.0)
+
+
+class Walker:
+    """Walks the queries of a log in turn, through sessions of a router.
+
+    ``between`` is called before each call that is timed.
+    """
+
+    def __init__(
+        self, router: hr.Router, log: hr.QueryLog, between: Callable[[], None] = do_nothing
+    ) -> None:
         known = log.queries
         self.router = router
+        self.between = between
         self.n = log.n_queries
         self.features = [None] * self.n if known.features is None else list(known.features)
         self.signals: list[list[float | None]] = (
@@ -164,6 +187,7 @@ class Walker:
         signals, costs = self.signals[row], self.costs[row]
         path: list[int] = []
         while True:
+            self.between()
             start = perf_counter()
             name = run.next_model
             times.next_model.append(perf_counter() - start)
@@ -172,6 +196,7 @@ class Walker:
             model = run.next_index
             path.append(model)
             signal, cost = signals[model], costs[model]
+            self.between()
             start = perf_counter()
             run.observe(name, signal, cost=cost)
             times.observe.append(perf_counter() - start)
@@ -193,19 +218,20 @@ class Walker:
 
 
 def timed(walker: Walker, n_decisions: int) -> Times:
-    """Time so many decisions."""
+    """Time so many decisions; those of the compiled call too, where nothing lies between calls."""
+    compares = walker.compiled and walker.between is do_nothing
     for row in range(WARM_UP):
         walker.walk(row % walker.n, Times())
     times = Times()
     turn = 0
     while len(times.next_model) < n_decisions:
         row = turn % walker.n
-        if walker.compiled and turn % 10 == 5:
+        if compares and turn % 10 == 5:
             compare(walker, row, times)
         else:
             start = len(times.next_model)
             path = walker.walk(row, times)
-            if walker.compiled and turn % 10 == 0:
+            if compares and turn % 10 == 0:
                 done = len(times.compiled)
                 assert walker.walk_compiled(row, times) == path
                 times.first.extend(over(times.next_model[start:], times.compiled[done:]))
@@ -229,10 +255,11 @@ def over(python: Iterable[float], compiled: Iterable[float]) -> list[float]:
     return [whole - part for whole, part in zip(python, compiled, strict=True)]
 
 
-def loops(seconds: float, n: int) -> array[float]:
+def loops(seconds: float, n: int, between: Callable[[], None]) -> array[float]:
     """Time ``n`` loops that do nothing, of about so many seconds each."""
 
     def loop(turns: int) -> float:
+        between()
         start = perf_counter()
         for _ in range(turns):
             pass
@@ -278,8 +305,11 @@ def memory_of_open_sessions() -> float | None:
     return None if before is None or after is None else (after - before) / 1e6
 
 
-def add_rows(kind: str, k: int, times: Times, rows: list[list[str]], measured: Measured) -> None:
+def add_rows(
+    kind: str, walker: Walker, times: Times, rows: list[list[str]], measured: Measured
+) -> None:
     """Write the percentiles of one router to the table and to the figures."""
+    k = len(walker.router.models_)
 
     def add(what: str, seconds: array[float]) -> Floats:
         points: Floats = np.quantile(seconds, POINTS)
@@ -293,15 +323,17 @@ def add_rows(kind: str, k: int, times: Times, rows: list[list[str]], measured: M
     measured[case, "p99.9 / p50"] = points[2] / points[0]
     if times.compiled:
         add("the compiled call in it", times.compiled)
-        measured[case, "Python's share"] = 1e6 * times.share
+        measured[case, SHARE] = 1e6 * times.share
     add("observe", times.observe)
-    add("as long a loop", loops(points[0], min(MOST_LOOPS, len(times.next_model))))
+    n_loops = min(MOST_LOOPS, len(times.next_model))
+    add("as long a loop", loops(points[0], n_loops, walker.between))
 
 
 def main() -> None:
     """Measure, assert and print."""
     parser = argparse.ArgumentParser(description="Latency and memory of sessions.")
     parser.add_argument("--decisions", type=int, default=1_000_000, help="timed for each size")
+    parser.add_argument("--apart", action="store_true", help="with other work between the calls")
     parser.add_argument("--quick", action="store_true", help="20,000 decisions for each size")
     chosen = parser.parse_args()
     measured: Measured = {}
@@ -311,14 +343,15 @@ def main() -> None:
     rows: list[list[str]] = []
     for kind, k in CASES:
         router, log = MAKERS[kind](k)
-        walker = Walker(router, log)
+        walker = Walker(router, log, do_other_work if chosen.apart else do_nothing)
         assert_decides_as_router(walker, log)
         times = timed(walker, 20_000 if chosen.quick else chosen.decisions)
-        add_rows(kind, k, times, rows, measured)
+        add_rows(kind, walker, times, rows, measured)
     print(machine(), end="\n\n")
     columns = ["estimates", "models", "call", "calls", "p50 us", "p99 us", "p99.9 us"]
-    print(Table("Latency of sessions", "", columns, rows), end="\n\n")
-    print(figures(measured, GOALS))
+    note = "Other work lies between the calls." if chosen.apart else ""
+    print(Table("Latency of sessions", note, columns, rows), end="\n\n")
+    print(figures(measured, [goal for goal in GOALS if not (chosen.apart and goal.what == SHARE)]))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 // A greedy set comes first, then the dual bound of facility location (dual.hpp) at the levels of
 // complementary slackness; where nothing has run, those of one model serve both, unless the set has
 // more. The bound excludes most models at once; the draws of the others are laid side by side in a
-// pool. There the levels improve by subgradient steps of Polyak's length (1969),
-// deflected from the step before (Camerini, Fratta and Maffioli, 1975), models are excluded and
-// included by their reduced gains and by Lemma 1 of the cascade-routing paper applied to every
-// member, and the search branches on what is left.
+// pool. There the levels improve by subgradient steps of Polyak's length (1969), deflected from the
+// step before (Camerini, Fratta and Maffioli, 1975), models are excluded and included by their
+// reduced gains and by Lemma 1 of the cascade-routing paper applied to every member, and the search
+// branches on what is left, until so few models are free that every set of them is looked at.
 //
 // Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as
 // long as there are few. Where there are many, the pass goes on to find the best tradeoff alone,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,10 +177,12 @@ class Router:
         self.backend = backend
         self._made: list[Decider] = []  # one at the most, of what the router is now
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in OF_A_DECIDER:
-            self._made = []  # another list: one made of what was before is put into the old one
+    if not TYPE_CHECKING:  # where it would allow any attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name in OF_A_DECIDER:
+                self._made = []  # a decider that is still made of the old values is put into the old
 
     @property
     def lambda_(self) -> float | None:
