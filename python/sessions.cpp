@@ -111,10 +111,10 @@ headrace::Label label_of(PyObject* given) {
 
 // What a session keeps for Python.
 struct Kept {
-    PyObject* features;
-    PyObject* groups;
-    PyObject* decider;
-    PyObject* pace;
+    PyObject* features = Py_None;
+    PyObject* groups = Py_None;
+    PyObject* decider = Py_None;
+    PyObject* pace = Py_None;
 };
 
 Owned begin(const Router& router, const headrace::Start& query, const Kept& kept) {
@@ -532,8 +532,12 @@ Owned decider_of(PyObject* router) {
         PyErr_Clear();
         return {};
     }
-    const bool there = PyList_CheckExact(made.get()) && PyList_GET_SIZE(made.get()) > 0;
-    return there ? share(PyList_GET_ITEM(made.get(), 0)) : Owned();
+    if (!PyList_CheckExact(made.get()) || PyList_GET_SIZE(made.get()) == 0) return {};
+#if PY_VERSION_HEX >= 0x030D0000  // threads may be at it at the same time
+    return owned(PyList_GetItemRef(made.get(), 0));
+#else
+    return share(PyList_GET_ITEM(made.get(), 0));
+#endif
 }
 
 // Whether the dearer policy decides; drawn if it is not said.
@@ -568,7 +572,7 @@ Owned begun_as_usual(const StartCall& call) {
     const Numbers known(features.get(), "features");
     return begin(held,
                  {.features = known.get(), .dearer = takes_dearer(router, call.dearer), .row = row},
-                 {features.get(), Py_None, decider.get(), Py_None});
+                 {.features = features.get(), .decider = decider.get()});
 }
 
 PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_given_and_flag,

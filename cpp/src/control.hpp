@@ -25,7 +25,8 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    static constexpr std::chrono::milliseconds kBeforePolls{5};  // most searches are over
+    // After the first check: most searches are over by then.
+    static constexpr std::chrono::milliseconds kBeforePolls{5};
     static constexpr std::chrono::milliseconds kBetweenPolls{20};
 
     void poll_now_and_then() {

@@ -14,7 +14,6 @@
 // rounding, and every set that counts is evaluated as the contract says, so the choice is that of
 // enumeration.
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -494,8 +493,9 @@ private:
             for (const Local j : node.free) two_.add(pool_.draws(j));
             pace_.work(2 * node.free.size() * length);
             if (depth_ == 0) top_ = two_.best();
-            if (include_essential(node) && (!settle_included(node) || node.free.empty())) {
-                return Bound::kClosed;
+            if (include_essential(node)) {
+                if (!settle_included(node)) return Bound::kClosed;
+                if (node.free.size() <= kFew) return enumerate(node);
             }
         }
         floor_ = node.best;
@@ -520,17 +520,16 @@ private:
                 cut_ = true;
                 return Bound::kOpen;
             }
-            if (filter(node)) {
-                if (!settle_included(node) || node.free.empty()) return Bound::kClosed;
+            const bool included = filter(node);
+            if (included && !settle_included(node)) return Bound::kClosed;
+            if (node.free.size() <= kFew) return enumerate(node);
+            if (included) {
                 floor_ = node.best;
                 kernels::raise(level_.data(), floor_.data(), length);
                 node.level = level_;
                 descent_.forget();
-                continue;
-            }
-            if (node.free.size() <= kFew) return enumerate(node);
-            if (step >= steps || !descent_.move(level_, node.level, floor_, top_, target,
-                                                query_->problem.n_samples)) {
+            } else if (step >= steps || !descent_.move(level_, node.level, floor_, top_, target,
+                                                       query_->problem.n_samples)) {
                 return Bound::kOpen;
             }
         }
@@ -616,15 +615,12 @@ private:
         const std::size_t n_free = node.free.size();
         const std::size_t n_included = included_.size();
         for (std::size_t set = 1; set < std::size_t{1} << n_free; ++set) {
-            if (n_included + static_cast<std::size_t>(std::popcount(set)) > query_->max_new) {
-                continue;
-            }
             level_ = node.best;
             for (std::size_t f = 0; f < n_free; ++f) {
                 if ((set >> f & 1U) != 0) include(level_, node.free[f]);
             }
             pace_.work((included_.size() - n_included + 1) * query_->length);
-            evaluate(included_, level_.data());
+            if (included_.size() <= query_->max_new) evaluate(included_, level_.data());
             included_.resize(n_included);
         }
         return Bound::kClosed;

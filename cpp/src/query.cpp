@@ -50,7 +50,7 @@ void Query::set_lambda(double price) {
 }
 
 void Query::draw(std::size_t model, double* x) const {
-    if (sigma(model) == 0.0) {  // as of what has run
+    if (sigma(model) == 0.0) {  // it is certain, as what has run may be
         std::fill_n(x, problem.n_samples, qualities[model]);
     } else {
         kernels::draw(x, qualities[model], sigma(model), rows_[model], problem.n_samples);

@@ -20,6 +20,8 @@ enum class Draws : std::uint8_t { kOnDemand, kAll };
 class Query {
 public:
     Query(const Problem& problem, const Samples& samples);
+    Query(const Query&) = delete;
+    Query& operator=(const Query&) = delete;
 
     void load(std::size_t row, Draws draws, Control& control);
 

@@ -27,7 +27,7 @@ public:
     // Of the query at hand, by column: for the estimator to write, before decide() reads them.
     std::vector<double> qualities, costs, deviations;
 
-    const std::uint64_t* has_run = nullptr;  // a bit for each column
+    const std::uint64_t* has_run = nullptr;  // a bit for each column; of the session at hand
     std::vector<std::size_t> ran;            // ascending
     std::vector<std::size_t> order;          // of the models that are not out, by position
     std::unique_ptr<RunSetFacts> own;        // facts that the cache has no room for

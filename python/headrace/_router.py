@@ -148,6 +148,7 @@ class Router:
     estimator_: Estimator
     models_: tuple[str, ...]
     n_features_in_: int
+    _made: list[Decider]  # what decides, as the router is now; empty until it is asked for
 
     def __init__(
         self,
@@ -175,14 +176,13 @@ class Router:
         self.seed = seed
         self.n_threads = n_threads
         self.backend = backend
-        self._made: list[Decider] = []  # one at the most, of what the router is now
 
     if not TYPE_CHECKING:  # where it would allow any attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, value)
             if name in OF_A_DECIDER:
-                self._made = []  # a decider that is still made of the old values is put into the old
+                self._made = []  # what is still made of the old values goes to the old list
 
     @property
     def lambda_(self) -> float | None:
@@ -639,6 +639,7 @@ class Router:
             own: dict[str, Any] = {"n_threads": self.n_threads, "backend": self.backend}
             policy = replace(policy, **own)
             made.append(Decider(fit, estimator, policy, parameters | own))
+            del made[1:]  # threads that made one at the same time share the first
         return made[0]
 
     def _content(self, decider: Decider) -> bytes:

@@ -3,7 +3,8 @@
 A greedy set comes first, then the dual bound of facility location at the levels of complementary
 slackness. It excludes most models at once; the others make the pool. There the levels improve by
 subgradient steps, models are excluded and included by their reduced gains and by Lemma 1 of the
-cascade-routing paper applied to every member, and the search branches on what is left.
+cascade-routing paper applied to every member, and the search branches on what is left, until so few
+models are free that every set of them is looked at.
 
 Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as long
 as there are few. Where there are many, the pass goes on to find the best tradeoff alone, and a
@@ -76,6 +77,8 @@ from headrace._backends._numba_tied_sets import (
 )
 from headrace._problem import TIE_TOLERANCE, Floats
 
+FEW = 4
+"""Free models of which all sets are looked at."""
 ROOT_STEPS = 12
 """Branching soon proves more than further ones."""
 CHILD_STEPS = 4
@@ -611,7 +614,8 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
     best, best_level = search.best[state.depth], search.level[state.depth]
     level, floor, top = search.rows[LEVEL], search.rows[FLOOR], search.rows[TOP]
     state.nodes += 1
-    if node.n_free == 0:
+    if node.n_free <= FEW:
+        enumerate_free(query, pool, search)
         return False
 
     # No level is worth more than the best draw there is, nor less than what is included.
@@ -624,7 +628,8 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
         if include_essential(query, pool, search):
             if not settle_included(query, pool, search):
                 return False
-            if node.n_free == 0:
+            if node.n_free <= FEW:
+                enumerate_free(query, pool, search)
                 return False
     copy_to(floor, best)
     if nothing_yet(state):
@@ -649,17 +654,17 @@ def improve_bound(query: Query, pool: Pool, search: Search) -> bool:
         if late(query) or 0 < query.node_limit < state.nodes:
             state.cut = True
             return True
-        if sift(pool, search):
-            if not settle_included(query, pool, search):
-                return False
-            if node.n_free == 0:
-                return False
+        included = sift(pool, search)
+        if included and not settle_included(query, pool, search):
+            return False
+        if node.n_free <= FEW:
+            enumerate_free(query, pool, search)
+            return False
+        if included:
             copy_to(floor, best)
             raise_to(level, floor)
             copy_to(best_level, level)
             forget(descent)
-        elif node.n_free == 0:
-            return False
         elif step >= steps or not move(
             descent, level, best_level, floor, top, target, query.n_samples
         ):
@@ -742,15 +747,38 @@ def sift(pool: Pool, search: Search) -> bool:
 def include(pool: Pool, search: Search, j: int) -> None:
     """Include a model in the node in work."""
     state = search.states[0]
-    node, best = search.nodes[state.depth], search.best[state.depth]
+    node = search.nodes[state.depth]
+    include_in(pool, search, search.best[state.depth], j)
+    node.n_included = state.n_included
+    node.paid += pool.prices[j]
+
+
+@compiled
+def include_in(pool: Pool, search: Search, best: Floats, j: int) -> None:
+    """Include a model, with its draws in these best ones."""
+    state = search.states[0]
     if nothing_yet(state):
         copy_to(best, pool.draws[j])
     else:
         raise_to(best, pool.draws[j])
     search.lists[INCLUDED, state.n_included] = j
     state.n_included += 1
-    node.n_included = state.n_included
-    node.paid += pool.prices[j]
+
+
+@compiled
+def enumerate_free(query: Query, pool: Pool, search: Search) -> None:
+    """Evaluate every set of what is included, which has been, with free models."""
+    state = search.states[0]
+    free = search.free[state.depth, : search.nodes[state.depth].n_free]
+    level, n_included = search.rows[LEVEL], state.n_included
+    for chosen in range(1, 1 << len(free)):
+        copy_to(level, search.best[state.depth])
+        for f in range(len(free)):
+            if chosen >> f & 1:
+                include_in(pool, search, level, free[f])
+        if state.n_included <= query.max_new:
+            evaluate(query, pool, search, search.lists[INCLUDED, : state.n_included], level)
+        state.n_included = n_included
 
 
 @compiled
