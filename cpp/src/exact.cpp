@@ -351,12 +351,6 @@ private:
             ++nodes_;
             return true;
         }
-        if (pool_.size() == (ran() == nullptr ? 1U : 0U)) {  // one set is left
-            ++nodes_;
-            for (Local j = 0; j < pool_.size(); ++j) included_.push_back(j);
-            evaluate(included_, pool_.size() == 0 ? ran() : pool_.draws(0));
-            return true;
-        }
         Level& root = first_level();
         root.best = ran_;
         root.free = undominated_;
