@@ -39,6 +39,12 @@ constexpr std::size_t kFew = 4;  // of these all sets are looked at
 constexpr double kClose = 2.0;   // factor between prices
 constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
 
+// Most sets are of one model, and where decisions are far apart, all code that runs is paid for.
+template <class T>
+void ascend(std::vector<T>& set) {
+    if (set.size() > 1) std::sort(set.begin(), set.end());
+}
+
 // A node on the path from the root: models included up to here, others free.
 struct Level {
     Doubles best;   // best draws of what has run or is included
@@ -186,12 +192,12 @@ private:
         for (std::size_t place = 0; place < locals.size(); ++place) {
             models_[place] = pool_.model(locals[place]);
         }
-        if (models_.size() > 1) std::sort(models_.begin(), models_.end());
+        ascend(models_);
     }
 
     double canonical_cost(const std::vector<Local>& models) {
         sorted_ = models;
-        if (sorted_.size() > 1) std::sort(sorted_.begin(), sorted_.end());
+        ascend(sorted_);
         double cost = 0.0;
         for (const Local j : sorted_) cost += pool_.cost(j);
         return cost;
@@ -287,7 +293,7 @@ private:
         if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
         first_set_.clear();
         for (const Local j : chosen_) first_set_.push_back(pool_.model(j));
-        std::sort(first_set_.begin(), first_set_.end());
+        ascend(first_set_);
     }
 
     void make_levels(Level& root) {
