@@ -487,17 +487,13 @@ private:
         if (node.free.size() <= kFew) return enumerate(node);
         const std::size_t length = query_->length;
 
-        // No level is worth more than the best draw there is, nor less than what is included.
         if (depth_ == 0 || goal_ == Goal::kTie) {
-            two_.start(*query_, nothing_yet() ? nullptr : node.best.data(), lowest_);
-            for (const Local j : node.free) two_.add(pool_.draws(j));
-            pace_.work(2 * node.free.size() * length);
-            if (depth_ == 0) top_ = two_.best();
             if (include_essential(node)) {
                 if (!settle_included(node)) return Bound::kClosed;
                 if (node.free.size() <= kFew) return enumerate(node);
             }
         }
+        // No level is worth more than the best draw there is, nor less than what is included.
         floor_ = node.best;
         if (nothing_yet()) std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
         level_ = node.level;
@@ -535,24 +531,48 @@ private:
         }
     }
 
-    // Includes the free models, held by two_, that gain even where all the others are in: by
-    // submodularity they gain in every set that has room. Returns whether there is one.
+    // Includes the free models that gain even where all the others are in: by submodularity they
+    // gain in every set that has room. Looked for in the best set, where all of them are once it is
+    // the best there is; among equals, everywhere. Holds the best draws of all in top_ on the way.
+    // Returns whether there is one.
     bool include_essential(Level& node) {
-        if (node.free.size() > query_->max_new - included_.size()) return false;
-        const double enough = allowance_ + (goal_ == Goal::kBest ? 0.0 : kTieTolerance);
-        losses_ = two_.losses();
-        std::size_t kept = 0;
-        for (std::size_t f = 0; f < losses_.size(); ++f) {
-            const Local j = node.free[f];
-            if (losses_[f] - pool_.price(j) > enough) {
-                include(node, j);
+        const std::size_t length = query_->length;
+        level_ = node.best;
+        bool none = nothing_yet();
+        chosen_.clear();
+        for (const Local j : node.free) {
+            if (goal_ == Goal::kTie || is_added(j)) {
+                chosen_.push_back(j);
+            } else if (none) {
+                std::copy_n(pool_.draws(j), length, level_.begin());
+                none = false;
             } else {
-                node.free[kept++] = j;
+                kernels::raise(level_.data(), pool_.draws(j), length);
             }
         }
-        node.free.resize(kept);
+        two_.start(*query_, none ? nullptr : level_.data(), lowest_);
+        for (const Local j : chosen_) two_.add(pool_.draws(j));
+        pace_.work(2 * node.free.size() * length);
+        if (depth_ == 0) top_ = two_.best();
+        if (chosen_.empty() || node.free.size() > query_->max_new - included_.size()) return false;
+
+        const double enough = allowance_ + (goal_ == Goal::kBest ? 0.0 : kTieTolerance);
+        losses_ = two_.losses();
+        const std::size_t before = included_.size();
+        for (std::size_t place = 0; place < losses_.size(); ++place) {
+            const Local j = chosen_[place];
+            if (!(losses_[place] - pool_.price(j) > enough)) continue;
+            include(node, j);
+            std::erase(node.free, j);
+        }
         node.n_included = included_.size();
-        return kept < losses_.size();
+        return included_.size() > before;
+    }
+
+    // Whether a model is in the best set.
+    bool is_added(Local j) const {
+        const std::vector<std::size_t>& added = decision_->added;
+        return std::binary_search(added.begin(), added.end(), pool_.model(j));
     }
 
     // The bound of level_: fills gains_, dual_ and the slope.
