@@ -23,15 +23,40 @@ double sum(const double* values, std::size_t length) noexcept {
     return add_lanes(lane);
 }
 
-double excess(const double* x, const double* level, std::size_t length) noexcept {
-    double lane[kLanes] = {};
+// Several rows at a time share what is loaded of the level, and their sums do not wait for one
+// another. Differences are taken the other way round, which changes the sign and nothing else.
+template <std::size_t kRows>
+void excess_of(const double* const* x, const double* level, std::size_t length, double* excess) {
+    constexpr std::size_t kRegisters = kLanes / kWidth;
+    Wide below[kRows][kRegisters] = {};
     for (std::size_t s = 0; s < length; s += kLanes) {
-        for (std::size_t l = 0; l < kLanes; ++l) {
-            const double above = x[s + l] - level[s + l];
-            lane[l] += above > 0.0 ? above : 0.0;
+        for (std::size_t r = 0; r < kRegisters; ++r) {
+            const Wide at = load(level + s + r * kWidth);
+            for (std::size_t i = 0; i < kRows; ++i) {
+                below[i][r] += smaller(at - load(x[i] + s + r * kWidth), Wide{});
+            }
         }
     }
-    return add_lanes(lane);
+    for (std::size_t i = 0; i < kRows; ++i) {
+        double lane[kLanes];
+        for (std::size_t r = 0; r < kRegisters; ++r) store(lane + r * kWidth, below[i][r]);
+        excess[i] = 0.0 - add_lanes(lane);
+    }
+}
+
+void excess(const double* matrix, std::size_t stride, const std::uint32_t* rows, std::size_t n_rows,
+            const double* level, std::size_t length, double* excess) noexcept {
+    constexpr std::size_t kRows = 4;
+    const double* x[kRows];
+    std::size_t first = 0;
+    for (; first + kRows <= n_rows; first += kRows) {
+        for (std::size_t i = 0; i < kRows; ++i) x[i] = matrix + stride * rows[first + i];
+        excess_of<kRows>(x, level, length, excess + first);
+    }
+    for (; first < n_rows; ++first) {
+        x[0] = matrix + stride * rows[first];
+        excess_of<1>(x, level, length, excess + first);
+    }
 }
 
 double drawn_excess(double quality, double sigma, const double* z, const double* level,

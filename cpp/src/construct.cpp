@@ -90,10 +90,15 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
                 out = place;
             }
         }
+        others_.clear();
         for (Local j = 0; j < pool.size(); ++j) {
-            if (is_chosen_[j]) continue;
-            const double gain = pool.excess(j, two_.best().data()) - pool.price(j);
-            pace.work(query.length);
+            if (!is_chosen_[j]) others_.push_back(j);
+        }
+        pool.gains(others_, two_.best().data(), added_);
+        pace.work(2 * others_.size() * query.length);
+        for (std::size_t o = 0; o < others_.size(); ++o) {
+            const Local j = others_[o];
+            const double gain = added_[o];
             if (gain > most && chosen.size() < query.max_new) {
                 most = gain;
                 in = j;

@@ -32,7 +32,9 @@ private:
     std::vector<std::pair<double, std::size_t>> gains_;  // heap
     Doubles best_, draws_;
     BestTwo two_;
-    std::vector<double> kept_;  // by place: what a swap keeps of the loss
+    std::vector<Local> others_;  // of the pool, not chosen
+    std::vector<double> added_;  // what each of them gains
+    std::vector<double> kept_;   // by place: what a swap keeps of the loss
     std::vector<bool> is_chosen_;
 };
 

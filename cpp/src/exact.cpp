@@ -403,13 +403,15 @@ private:
         if (included_.size() == query_->max_new) return false;
         if (goal_ == Goal::kTie && hopeless_key(node)) return false;
         if (!members_pay()) return false;
+        pool_.gains(node.free, node.best.data(), gains_);
+        pace_.work(2 * node.free.size() * query_->length);
         double rise = 0.0;  // added by itself: it may be small beside the rest
-        std::erase_if(node.free, [&](Local j) {
-            pace_.work(query_->length);
-            const double gain = pool_.excess(j, node.best.data()) - pool_.price(j);
-            rise += std::max(gain, 0.0);
-            return !may_gain(gain);
-        });
+        std::size_t kept = 0;
+        for (std::size_t f = 0; f < gains_.size(); ++f) {
+            rise += std::max(gains_[f], 0.0);
+            if (may_gain(gains_[f])) node.free[kept++] = node.free[f];
+        }
+        node.free.resize(kept);
         const double bound = query_->mean(node.best.data()) - node.paid + rise;
         node.bound = std::min(node.bound, bound);
         return !rules_out(bound);
@@ -579,10 +581,7 @@ private:
     void measure(const Level& node) {
         const std::size_t length = query_->length;
         const std::size_t slots = query_->max_new - included_.size();
-        gains_.clear();
-        for (const Local j : node.free) {
-            gains_.push_back(pool_.excess(j, level_.data()) - pool_.price(j));
-        }
+        pool_.gains(node.free, level_.data(), gains_);
         pace_.work(2 * node.free.size() * length);
         dual_.set(query_->mean(level_.data()) - node.paid, gains_, slots, nothing_yet());
         Doubles& slope = descent_.slope();
@@ -707,12 +706,13 @@ private:
     // keeps it excluded.
     void descend() {
         Level* node = &levels_[depth_];
+        pool_.gains(node->free, node->level.data(), gains_);
         std::size_t pick = 0;
         double most = -1.0;
         for (std::size_t f = 0; f < node->free.size(); ++f) {
             const Local j = node->free[f];
             const double undecided = std::min(frequency_[j], 1.0 - frequency_[j]) + 0.02;
-            const double served = pool_.excess(j, node->level.data());
+            const double served = gains_[f] + pool_.price(j);
             if (undecided * served > most) {
                 most = undecided * served;
                 pick = f;

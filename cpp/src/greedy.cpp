@@ -48,11 +48,17 @@ private:
         } else if (!decision.added.empty()) {
             kernels::raise(best_.data(), query.draws(decision.added.front()), query.length);
         }
-        gains_.clear();
-        for (const std::size_t i : query.candidates) {
-            const double excess = kernels::excess(query.draws(i), best_.data(), query.length) /
-                                  static_cast<double>(query.problem.n_samples);
-            gains_.push_back(excess - query.lambda * query.costs[i]);
+        const std::size_t n = query.candidates.size();
+        candidates_.resize(n);
+        for (std::size_t c = 0; c < n; ++c) {
+            candidates_[c] = static_cast<std::uint32_t>(query.candidates[c]);
+        }
+        gains_.resize(n);
+        kernels::excess(query.draws(0), query.length, candidates_.data(), n, best_.data(),
+                        query.length, gains_.data());
+        for (std::size_t c = 0; c < n; ++c) {
+            gains_[c] = gains_[c] / static_cast<double>(query.problem.n_samples) -
+                        query.lambda * query.costs[query.candidates[c]];
         }
         std::sort(gains_.begin(), gains_.end(), std::greater<>());
         double total = query.mean(best_.data());
@@ -65,6 +71,7 @@ private:
     Shortlist options_;
     std::vector<double> ran_;   // best draws of what has run
     std::vector<double> best_;  // best draws of one option
+    std::vector<std::uint32_t> candidates_;
     std::vector<double> gains_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace headrace {
 
@@ -79,8 +80,10 @@ struct Kernels {
     // Sum of values[s].
     double (*sum)(const double* values, std::size_t length) noexcept;
 
-    // Sum of (x[s] - level[s])+.
-    double (*excess)(const double* x, const double* level, std::size_t length) noexcept;
+    // excess[r] = sum of (x[s] - level[s])+ over the row x = rows[r] of a matrix.
+    void (*excess)(const double* matrix, std::size_t stride, const std::uint32_t* rows,
+                   std::size_t n_rows, const double* level, std::size_t length,
+                   double* excess) noexcept;
 
     // Sum of (quality + sigma * z[s] - level[s])+ over n_samples, not padded: the excess of what
     // draw() makes.
@@ -184,8 +187,10 @@ inline double sum(const double* values, std::size_t length) noexcept {
     return table().sum(values, length);
 }
 
-inline double excess(const double* x, const double* level, std::size_t length) noexcept {
-    return table().excess(x, level, length);
+inline void excess(const double* matrix, std::size_t stride, const std::uint32_t* rows,
+                   std::size_t n_rows, const double* level, std::size_t length,
+                   double* excess) noexcept {
+    table().excess(matrix, stride, rows, n_rows, level, length, excess);
 }
 
 inline double drawn_excess(double quality, double sigma, const double* z, const double* level,

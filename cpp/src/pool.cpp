@@ -23,8 +23,14 @@ void Pool::fill(const Query& query, const std::vector<std::size_t>& models) {
     }
 }
 
-double Pool::excess(Local j, const double* level) const {
-    return kernels::excess(draws(j), level, length_) / n_samples_;
+void Pool::gains(const std::vector<Local>& models, const double* level,
+                 std::vector<double>& gains) const {
+    gains.resize(models.size());
+    kernels::excess(draws_.data(), length_, models.data(), models.size(), level, length_,
+                    gains.data());
+    for (std::size_t m = 0; m < models.size(); ++m) {
+        gains[m] = gains[m] / n_samples_ - prices_[models[m]];
+    }
 }
 
 }  // namespace headrace

@@ -22,8 +22,10 @@ public:
     double price(Local j) const { return prices_[j]; }  // lambda * cost
     const double* draws(Local j) const { return draws_.data() + j * length_; }
 
-    // Mean of (x - level)+ over the draws x of a model.
-    double excess(Local j, const double* level) const;
+    // What each of some models gains over a level less its price: the mean of (x - level)+ over its
+    // draws x.
+    void gains(const std::vector<Local>& models, const double* level,
+               std::vector<double>& gains) const;
 
 private:
     std::vector<std::size_t> models_;

@@ -30,7 +30,10 @@ void literals(const Kernels& kernels) {
 
     const std::vector<double> x = {3.0, 1.0, 2.0, -1.0, 0.0, 0.0, 0.0, 0.0};
     std::vector<double> level = {1.0, 1.0, 2.5, -2.0, 0.0, 0.0, 0.0, 0.0};
-    CHECK_EQUAL(kernels.excess(x.data(), level.data(), 8), 3.0);
+    const std::uint32_t only[] = {0};
+    double excess = -1.0;
+    kernels.excess(x.data(), 8, only, 1, level.data(), 8, &excess);
+    CHECK_EQUAL(excess, 3.0);
 
     std::vector<double> count(8, 0.0);
     kernels.count_above(count.data(), x.data(), level.data(), 8);
@@ -244,6 +247,36 @@ void rows_one_by_one(const Kernels& kernels) {
     }
 }
 
+// The excess of each of several rows is that of the row alone, which is added up as the contract
+// says.
+void rows_in_any_number(const Kernels& kernels) {
+    std::mt19937_64 random(4);
+    for (const std::size_t length : {0U, 8U, 16U, 40U, 136U}) {
+        for (std::size_t n_rows = 0; n_rows <= 9; ++n_rows) {
+            const std::size_t stride = length + 3;
+            const std::vector<double> matrix = numbers(random, (n_rows + 3) * stride);
+            const std::vector<double> level = numbers(random, length);
+            std::vector<std::uint32_t> rows;
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                rows.push_back(static_cast<std::uint32_t>(random() % (n_rows + 3)));
+            }
+            std::vector<double> expected;
+            for (const std::uint32_t row : rows) {
+                std::vector<double> above(length);
+                for (std::size_t s = 0; s < length; ++s) {
+                    above[s] = std::max(matrix[row * stride + s] - level[s], 0.0);
+                }
+                expected.push_back(kernels.sum(above.data(), length));
+            }
+            expected.push_back(7.0);  // which nothing may touch
+            std::vector<double> found(n_rows + 1, 7.0);
+            kernels.excess(matrix.data(), stride, rows.data(), n_rows, level.data(), length,
+                           found.data());
+            CHECK(same_bits(found, expected));
+        }
+    }
+}
+
 // What each kernel makes of the same arrays, which start `offset` numbers after an aligned address
 // and have `length` numbers, followed by one that nothing may touch.
 std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t offset,
@@ -305,7 +338,10 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
         all.push_back({kernels.at_least(from, level.data() + offset, length) ? 1.0 : 0.0});
         all.push_back({kernels.at_least(from, from, length) ? 1.0 : 0.0});
         all.push_back({kernels.sum(from, length)});
-        all.push_back({kernels.excess(from, level.data() + offset, length)});
+        double excess = -1.0;
+        const std::uint32_t only[] = {0};
+        kernels.excess(from, length, only, 1, level.data() + offset, length, &excess);
+        all.push_back({excess});
     }
     return all;
 }
@@ -339,6 +375,7 @@ int main() {
         CHECK_EQUAL(std::string(row.table->name), std::string(row.name));
         literals(*row.table);
         rows_one_by_one(*row.table);
+        rows_in_any_number(*row.table);
         model_literals(*row.table);
         screens_truly(*row.table);
         against_baseline(*row.table, baseline);
