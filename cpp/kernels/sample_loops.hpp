@@ -23,8 +23,9 @@ double sum(const double* values, std::size_t length) noexcept {
     return add_lanes(lane);
 }
 
-// Several rows at a time share what is loaded of the level, and their sums do not wait for one
-// another. Differences are taken the other way round, which changes the sign and nothing else.
+// (x - level)+ is x - min(x, level), to the bit. The sums are of the negative, which spares an
+// instruction and changes the sign alone. Several rows at a time share what is loaded of the level
+// and do not wait for one another.
 template <std::size_t kRows>
 void excess_of(const double* const* x, const double* level, std::size_t length, double* excess) {
     constexpr std::size_t kRegisters = kLanes / kWidth;
@@ -33,7 +34,8 @@ void excess_of(const double* const* x, const double* level, std::size_t length, 
         for (std::size_t r = 0; r < kRegisters; ++r) {
             const Wide at = load(level + s + r * kWidth);
             for (std::size_t i = 0; i < kRows; ++i) {
-                below[i][r] += smaller(at - load(x[i] + s + r * kWidth), Wide{});
+                const Wide draw = load(x[i] + s + r * kWidth);
+                below[i][r] += smaller(at, draw) - draw;
             }
         }
     }
@@ -65,15 +67,15 @@ double drawn_excess(double quality, double sigma, const double* z, const double*
     std::size_t s = 0;
     for (; s + kLanes <= n_samples; s += kLanes) {
         for (std::size_t l = 0; l < kLanes; ++l) {
-            const double above = (quality + sigma * z[s + l]) - level[s + l];
-            lane[l] += above > 0.0 ? above : 0.0;
+            const double x = quality + sigma * z[s + l];
+            lane[l] += (x < level[s + l] ? x : level[s + l]) - x;
         }
     }
     for (std::size_t l = 0; s + l < n_samples; ++l) {
-        const double above = (quality + sigma * z[s + l]) - level[s + l];
-        lane[l] += above > 0.0 ? above : 0.0;
+        const double x = quality + sigma * z[s + l];
+        lane[l] += (x < level[s + l] ? x : level[s + l]) - x;
     }
-    return add_lanes(lane);
+    return 0.0 - add_lanes(lane);
 }
 
 Summary summarise(const double* values, std::size_t count) noexcept {
@@ -118,7 +120,8 @@ Payment pay(const double* best, const double* second, double level, std::size_t 
         for (std::size_t r = 0; r < kRegisters; ++r) {
             const Wide most = load(best + s + r * kWidth);
             const Wide least = load(second + s + r * kWidth);
-            paid[r] += larger(most - larger(least, at), Wide{});
+            const Wide unpaid = larger(least, at);
+            paid[r] += larger(most, unpaid) - unpaid;
             payers[r] += (most > at) & (least < at) ? every(1.0) : Wide{};
         }
     }
@@ -174,8 +177,8 @@ void raise_two(double* __restrict best, double* __restrict second, double* __res
 void swap_kept(double* __restrict kept, const double* __restrict x, const double* __restrict best,
                const double* __restrict second, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) {
-        const double above = (x[s] < best[s] ? x[s] : best[s]) - second[s];
-        kept[s] = above > 0.0 ? above : 0.0;
+        const double least = x[s] < best[s] ? x[s] : best[s];
+        kept[s] = (least < second[s] ? second[s] : least) - second[s];
     }
 }
 
