@@ -277,8 +277,12 @@ private:
             least_marginal_gain_ = kInfinity;
         } else {
             evaluate_first();
+            level_ = root.level;
             make_levels(root);
-            query.gains(root.level.data(), gains_, pace_);
+            const double fall =
+                query.mean_above(level_.data(), root.level.data()) + allowance_;
+            for (double& gain : gains_) gain += fall;
+            query.renew_gains(root.level.data(), gains_, pace_);
         }
     }
 

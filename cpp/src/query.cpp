@@ -106,6 +106,13 @@ double Query::mean(const double* best) const {
     return kernels::sum(best, length) / static_cast<double>(problem.n_samples);
 }
 
+double Query::mean_above(const double* level, const double* other) const {
+    const std::uint32_t only = 0;
+    double above = 0.0;
+    kernels::excess(level, length, &only, 1, other, length, &above);
+    return above / static_cast<double>(problem.n_samples);
+}
+
 double Query::cost(std::vector<std::size_t>& models) const {
     std::sort(models.begin(), models.end(),
               [this](std::size_t a, std::size_t b) { return costs[a] < costs[b]; });
