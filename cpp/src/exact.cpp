@@ -493,11 +493,9 @@ private:
         if (node.free.size() <= kFew) return enumerate(node);
         const std::size_t length = query_->length;
 
-        if (depth_ == 0 || goal_ == Goal::kTie) {
-            if (include_essential(node)) {
-                if (!settle_included(node)) return Bound::kClosed;
-                if (node.free.size() <= kFew) return enumerate(node);
-            }
+        if ((nodes_ == 1 || goal_ == Goal::kTie) && include_essential(node)) {
+            if (!settle_included(node)) return Bound::kClosed;
+            if (node.free.size() <= kFew) return enumerate(node);
         }
         // No level is worth more than the best draw there is, nor less than what is included.
         floor_ = node.best;
