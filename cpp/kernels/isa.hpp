@@ -28,6 +28,7 @@ const Kernels table = {
     .at_least = at_least,
     .raise_two = raise_two,
     .swap_kept = swap_kept,
+    .sum_owned = sum_owned,
     .clip_slope = clip_slope,
     .dot = dot,
     .deflect = deflect,

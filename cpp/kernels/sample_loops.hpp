@@ -182,6 +182,23 @@ void swap_kept(double* __restrict kept, const double* __restrict x, const double
     }
 }
 
+double sum_owned(const double* values, const double* owner, double place,
+                 std::size_t length) noexcept {
+    // Not a loop over doubles: GCC 12 would load both halves by the mask of the first.
+    constexpr std::size_t kRegisters = kLanes / kWidth;
+    const Wide at = every(place);
+    Wide owned[kRegisters] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t r = 0; r < kRegisters; ++r) {
+            const Wide value = load(values + s + r * kWidth);
+            owned[r] += load(owner + s + r * kWidth) == at ? value : Wide{};
+        }
+    }
+    double lane[kLanes];
+    for (std::size_t r = 0; r < kRegisters; ++r) store(lane + r * kWidth, owned[r]);
+    return add_lanes(lane);
+}
+
 void clip_slope(double* __restrict slope, const double* __restrict level,
                 const double* __restrict floor, const double* __restrict top,
                 std::size_t length) noexcept {

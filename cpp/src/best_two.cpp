@@ -7,6 +7,12 @@
 
 namespace headrace {
 
+namespace {
+
+constexpr std::size_t kFewOwners = 6;  // a pass for each is faster
+
+}  // namespace
+
 void BestTwo::start(const Query& query, const double* ran, double lowest) {
     n_samples_ = query.problem.n_samples;
     size_ = 0;
@@ -26,9 +32,18 @@ void BestTwo::add(const double* draws) {
                        static_cast<double>(++size_), best_.size());
 }
 
-// Several sums at a time, or a sample would wait until the last one is added, as both may have the
-// same owner.
 void BestTwo::sum_by_owner(const double* values, std::vector<double>& sums) {
+    sums.clear();
+    if (size_ > kFewOwners) return sum_scattered(values, sums);
+    for (std::size_t place = 1; place <= size_; ++place) {
+        sums.push_back(
+            kernels::sum_owned(values, owner_.data(), static_cast<double>(place), owner_.size()));
+    }
+}
+
+// Of all owners in one pass. Several sums of each, or a sample would wait until the last one is
+// added, as both may have the same owner.
+void BestTwo::sum_scattered(const double* values, std::vector<double>& sums) {
     constexpr std::size_t kChains = 4;
     static_assert(kLanes % kChains == 0);
     chains_.assign(kChains * (size_ + 1), 0.0);
@@ -40,7 +55,6 @@ void BestTwo::sum_by_owner(const double* values, std::vector<double>& sums) {
             chains[kChains * owner + chain] += values[s + chain];
         }
     }
-    sums.clear();
     for (std::size_t place = 1; place <= size_; ++place) {
         const double* chain = chains_.data() + kChains * place;
         sums.push_back((chain[0] + chain[1]) + (chain[2] + chain[3]));

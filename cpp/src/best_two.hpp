@@ -31,6 +31,8 @@ public:
     const std::vector<double>& losses();
 
 private:
+    void sum_scattered(const double* values, std::vector<double>& sums);
+
     Doubles best_, second_, owner_;
     Doubles lost_;                // of each sample without its best draw
     std::vector<double> chains_;  // of sums

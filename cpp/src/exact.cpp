@@ -279,8 +279,7 @@ private:
             evaluate_first();
             level_ = root.level;
             make_levels(root);
-            const double fall =
-                query.mean_above(level_.data(), root.level.data()) + allowance_;
+            const double fall = query.mean_above(level_.data(), root.level.data()) + allowance_;
             for (double& gain : gains_) gain += fall;
             query.renew_gains(root.level.data(), gains_, pace_);
         }

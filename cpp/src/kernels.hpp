@@ -115,6 +115,10 @@ struct Kernels {
     void (*swap_kept)(double* kept, const double* x, const double* best, const double* second,
                       std::size_t length) noexcept;
 
+    // Sum of the values[s] whose owner[s] is this place.
+    double (*sum_owned)(const double* values, const double* owner, double place,
+                        std::size_t length) noexcept;
+
     // Clears the slopes that lead out of [floor, top]: negative ones where the level is not above
     // the floor, positive ones where it is not below the top.
     void (*clip_slope)(double* slope, const double* level, const double* floor, const double* top,
@@ -227,6 +231,11 @@ inline void raise_two(double* best, double* second, double* owner, const double*
 inline void swap_kept(double* kept, const double* x, const double* best, const double* second,
                       std::size_t length) noexcept {
     table().swap_kept(kept, x, best, second, length);
+}
+
+inline double sum_owned(const double* values, const double* owner, double place,
+                        std::size_t length) noexcept {
+    return table().sum_owned(values, owner, place, length);
 }
 
 inline void clip_slope(double* slope, const double* level, const double* floor, const double* top,

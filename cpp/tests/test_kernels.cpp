@@ -45,6 +45,10 @@ void literals(const Kernels& kernels) {
     kernels.lower(level.data(), x.data(), 8);
     CHECK(level == (std::vector<double>{1.0, 1.0, 2.0, -2.0, 0.0, 0.0, 0.0, 0.0}));
 
+    const std::vector<double> holder = {1.0, 2.0, 1.0, 0.0, 2.0, 2.0, 0.0, 1.0};
+    const std::vector<double> held = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0};
+    CHECK_EQUAL(kernels.sum_owned(held.data(), holder.data(), 2.0, 8), 50.0);
+
     const std::vector<double> negative = {-1.0, -2.0, -7.0, 2.0, 1.0, 0.0, 3.0, -4.0, 5.0, -8.0};
     const auto summary_is = [&](std::size_t length, double sum, double squares, double largest) {
         const kernels::Summary found = kernels.summarise(negative.data(), length);
@@ -293,6 +297,7 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     kernels.draw(written(), 0.3, 0.7, from, length);
     kernels.add_scaled(written(), -1.1, from, length);
     const bool padded = length % kLanes == 0;
+    double owned = 0.0;
     if (padded) {
         const std::vector<double> other = numbers(random, offset + length);
         kernels.raise(written(), from, length);
@@ -305,6 +310,7 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
         double* owner = written();
         // Rows may move in the list, but not their numbers.
         kernels.raise_two(best, second, owner, from, 3.0, length);
+        owned = kernels.sum_owned(from, owner, 3.0, length);
     }
     std::vector<double> routed(padded_models(length));
     std::vector<double> screened(padded_models(length));
@@ -333,7 +339,7 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     all.push_back({payment.paid, payment.payers});
     all.push_back({kernels.drawn_excess(0.1, -0.6, from, level.data() + offset, length)});
     if (padded) {
-        all.push_back({norm});
+        all.push_back({norm, owned});
         all.push_back({kernels.dot(from, level.data() + offset, length)});
         all.push_back({kernels.at_least(from, level.data() + offset, length) ? 1.0 : 0.0});
         all.push_back({kernels.at_least(from, from, length) ? 1.0 : 0.0});
