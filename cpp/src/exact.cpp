@@ -597,17 +597,18 @@ private:
     }
 
     // Drops the free models that no set which counts contains, and includes those that every such
-    // set contains, by their gains. Returns whether one was included.
+    // set contains, by their gains; the bound itself does not rule out all. Returns whether one was
+    // included.
     bool filter(Level& node) {
         const std::size_t before = included_.size();
         std::size_t kept = 0;
         for (std::size_t f = 0; f < gains_.size(); ++f) {
             const Local j = node.free[f];
-            if (rules_out(dual_.with(gains_[f]))) continue;
-            if (rules_out(dual_.without(gains_[f]))) {
-                include(node, j);
-            } else {
+            const bool counts = dual_.counts(gains_[f]);
+            if (!rules_out(counts ? dual_.without(gains_[f]) : dual_.with(gains_[f]))) {
                 node.free[kept++] = j;
+            } else if (counts) {
+                include(node, j);
             }
         }
         node.free.resize(kept);
