@@ -690,16 +690,21 @@ private:
             return saved == 0.0 && before &&
                    (pool_.cost(j) == 0.0 || pool_.price(j) > kTieTolerance + allowance_);
         };
+        sums_.clear();  // none of which is the lower where no draw is
         std::size_t kept = 0;
         for (std::size_t f = 0; f < free.size(); ++f) {
             const Local j = free[f];
-            const bool dominated = std::any_of(
-                free.begin(), free.begin() + static_cast<std::ptrdiff_t>(kept), [&](Local by) {
-                    return replaces(by, j) &&
-                           kernels::at_least(pool_.draws(by), pool_.draws(j), query_->length);
-                });
-            pace_.work(8 * kept);
-            if (!dominated) free[kept++] = j;
+            const double sum = kernels::sum(pool_.draws(j), query_->length);
+            bool dominated = false;
+            for (std::size_t place = 0; place < kept && !dominated; ++place) {
+                dominated =
+                    sums_[place] >= sum && replaces(free[place], j) &&
+                    kernels::at_least(pool_.draws(free[place]), pool_.draws(j), query_->length);
+            }
+            pace_.work(query_->length + 8 * kept);
+            if (dominated) continue;
+            free[kept++] = j;
+            sums_.push_back(sum);
         }
         free.resize(kept);
     }
@@ -763,6 +768,7 @@ private:
     Pool pool_;
 
     std::vector<Local> undominated_;
+    std::vector<double> sums_;  // of the draws of each of them
 
     std::vector<Level> levels_;
     std::size_t depth_ = 0;
