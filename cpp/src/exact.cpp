@@ -535,9 +535,9 @@ private:
     }
 
     // Includes the free models that gain even where all the others are in: by submodularity they
-    // gain in every set that has room. Looked for in the best set, where all of them are once it is
-    // the best there is; among equals, everywhere. Holds the best draws of all in top_ on the way.
-    // Returns whether there is one.
+    // gain in every set that has room, so that they are in the best set there is. Looked for in the
+    // best set so far, and among equals everywhere. At the root, holds the best draws of all in top_
+    // on the way. Returns whether there is one.
     bool include_essential(Level& node) {
         const std::size_t length = query_->length;
         level_ = node.best;
@@ -690,7 +690,7 @@ private:
             return saved == 0.0 && before &&
                    (pool_.cost(j) == 0.0 || pool_.price(j) > kTieTolerance + allowance_);
         };
-        sums_.clear();  // none of which is the lower where no draw is
+        sums_.clear();  // where no draw is lower, the sum is not
         std::size_t kept = 0;
         for (std::size_t f = 0; f < free.size(); ++f) {
             const Local j = free[f];
@@ -714,6 +714,7 @@ private:
     void descend() {
         Level* node = &levels_[depth_];
         pool_.gains(node->free, node->level.data(), gains_);
+        pace_.work(2 * node->free.size() * query_->length);
         std::size_t pick = 0;
         double most = -1.0;
         for (std::size_t f = 0; f < node->free.size(); ++f) {
