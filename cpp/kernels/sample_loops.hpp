@@ -131,8 +131,8 @@ Payment pay(const double* best, const double* second, double level, std::size_t 
         store(number + r * kWidth, payers[r]);
     }
     for (std::size_t s = in_blocks; s < count; ++s) {
-        const double above = best[s] - (second[s] < level ? level : second[s]);
-        sum[s - in_blocks] += above > 0.0 ? above : 0.0;
+        const double unpaid = second[s] < level ? level : second[s];
+        sum[s - in_blocks] += (unpaid < best[s] ? best[s] : unpaid) - unpaid;
         number[s - in_blocks] += best[s] > level && second[s] < level ? 1.0 : 0.0;
     }
     return {add_lanes(sum), add_lanes(number)};
@@ -178,7 +178,7 @@ void swap_kept(double* __restrict kept, const double* __restrict x, const double
                const double* __restrict second, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; ++s) {
         const double least = x[s] < best[s] ? x[s] : best[s];
-        kept[s] = (least < second[s] ? second[s] : least) - second[s];
+        kept[s] = (least > second[s] ? least : second[s]) - second[s];
     }
 }
 

@@ -9,7 +9,7 @@ namespace headrace {
 
 namespace {
 
-constexpr std::size_t kFewOwners = 6;  // a pass for each is faster
+constexpr std::size_t kFewOwners = 6;  // up to so many, a pass for each is faster
 
 }  // namespace
 

@@ -277,6 +277,7 @@ private:
             least_marginal_gain_ = kInfinity;
         } else {
             evaluate_first();
+            // (x - new)+ is at most (x - old)+ and (old - new)+.
             level_ = root.level;
             make_levels(root);
             const double fall = query.mean_above(level_.data(), root.level.data()) + allowance_;
@@ -496,7 +497,8 @@ private:
             if (!settle_included(node)) return Bound::kClosed;
             if (node.free.size() <= kFew) return enumerate(node);
         }
-        // No level is worth more than the best draw there is, nor less than what is included.
+        // No level is worth more than the best draw there is, which include_essential() has seen,
+        // nor less than what is included.
         floor_ = node.best;
         if (nothing_yet()) std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
         level_ = node.level;
@@ -536,8 +538,8 @@ private:
 
     // Includes the free models that gain even where all the others are in: by submodularity they
     // gain in every set that has room, so that they are in the best set there is. Looked for in the
-    // best set so far, and among equals everywhere. At the root, holds the best draws of all in top_
-    // on the way. Returns whether there is one.
+    // best set so far, and everywhere while a tie is settled. On the way, holds what the draws of
+    // the root reach in top_. Returns whether there is one.
     bool include_essential(Level& node) {
         const std::size_t length = query_->length;
         level_ = node.best;
@@ -597,8 +599,8 @@ private:
     }
 
     // Drops the free models that no set which counts contains, and includes those that every such
-    // set contains, by their gains; the bound itself does not rule out all. Returns whether one was
-    // included.
+    // set contains, by their gains. The bound itself is not ruled out, and holds with what it
+    // counts and without what it does not. Returns whether one was included.
     bool filter(Level& node) {
         const std::size_t before = included_.size();
         std::size_t kept = 0;
@@ -690,7 +692,7 @@ private:
             return saved == 0.0 && before &&
                    (pool_.cost(j) == 0.0 || pool_.price(j) > kTieTolerance + allowance_);
         };
-        sums_.clear();  // where no draw is lower, the sum is not
+        sums_.clear();  // where no draw is lower, nor is the sum: rounding keeps the order
         std::size_t kept = 0;
         for (std::size_t f = 0; f < free.size(); ++f) {
             const Local j = free[f];
@@ -769,7 +771,7 @@ private:
     Pool pool_;
 
     std::vector<Local> undominated_;
-    std::vector<double> sums_;  // of the draws of each of them
+    std::vector<double> sums_;  // of the draws of models that none dominates
 
     std::vector<Level> levels_;
     std::size_t depth_ = 0;
