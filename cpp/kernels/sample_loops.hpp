@@ -15,6 +15,12 @@ double add_lanes(const double* lane) {
            ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
+double add_registers(const Wide* sums) {
+    double lane[kLanes];
+    for (std::size_t r = 0; r < kLanes / kWidth; ++r) store(lane + r * kWidth, sums[r]);
+    return add_lanes(lane);
+}
+
 double sum(const double* values, std::size_t length) noexcept {
     double lane[kLanes] = {};
     for (std::size_t s = 0; s < length; s += kLanes) {
@@ -39,11 +45,7 @@ void excess_of(const double* const* x, const double* level, std::size_t length, 
             }
         }
     }
-    for (std::size_t i = 0; i < kRows; ++i) {
-        double lane[kLanes];
-        for (std::size_t r = 0; r < kRegisters; ++r) store(lane + r * kWidth, below[i][r]);
-        excess[i] = 0.0 - add_lanes(lane);
-    }
+    for (std::size_t i = 0; i < kRows; ++i) excess[i] = 0.0 - add_registers(below[i]);
 }
 
 void excess(const double* matrix, std::size_t stride, const std::uint32_t* rows, std::size_t n_rows,
@@ -194,9 +196,7 @@ double sum_owned(const double* values, const double* owner, double place,
             owned[r] += load(owner + s + r * kWidth) == at ? value : Wide{};
         }
     }
-    double lane[kLanes];
-    for (std::size_t r = 0; r < kRegisters; ++r) store(lane + r * kWidth, owned[r]);
-    return add_lanes(lane);
+    return add_registers(owned);
 }
 
 void clip_slope(double* __restrict slope, const double* __restrict level,

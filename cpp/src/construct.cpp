@@ -94,8 +94,7 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
         for (Local j = 0; j < pool.size(); ++j) {
             if (!is_chosen_[j]) others_.push_back(j);
         }
-        pool.gains(others_, two_.best().data(), added_);
-        pace.work(2 * others_.size() * query.length);
+        pool.gains(others_, two_.best().data(), added_, pace);
         for (std::size_t o = 0; o < others_.size(); ++o) {
             const Local j = others_[o];
             const double gain = added_[o];

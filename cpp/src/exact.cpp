@@ -280,7 +280,7 @@ private:
             // (x - new)+ is at most (x - old)+ and (old - new)+.
             level_ = root.level;
             make_levels(root);
-            const double fall = query.mean_above(level_.data(), root.level.data()) + allowance_;
+            const double fall = query.excess(level_.data(), root.level.data()) + allowance_;
             for (double& gain : gains_) gain += fall;
             query.renew_gains(root.level.data(), gains_, pace_);
         }
@@ -312,9 +312,10 @@ private:
                            [this](double gain) { return gain + allowance_ < -kTieTolerance; });
     }
 
-    // Holds what has run with `models` in two_.
-    void hold(const std::vector<Local>& models) {
-        two_.start(*query_, ran(), lowest_);
+    // Holds `models` in two_, over the draws of what has run, or over others that are nobody's.
+    void hold(const std::vector<Local>& models) { hold(models, ran()); }
+    void hold(const std::vector<Local>& models, const double* others) {
+        two_.start(*query_, others, lowest_);
         for (const Local j : models) two_.add(pool_.draws(j));
         pace_.work(2 * models.size() * query_->length);
     }
@@ -407,8 +408,7 @@ private:
         if (included_.size() == query_->max_new) return false;
         if (goal_ == Goal::kTie && hopeless_key(node)) return false;
         if (!members_pay()) return false;
-        pool_.gains(node.free, node.best.data(), gains_);
-        pace_.work(2 * node.free.size() * query_->length);
+        pool_.gains(node.free, node.best.data(), gains_, pace_);
         double rise = 0.0;  // added by itself: it may be small beside the rest
         std::size_t kept = 0;
         for (std::size_t f = 0; f < gains_.size(); ++f) {
@@ -493,12 +493,15 @@ private:
         if (node.free.size() <= kFew) return enumerate(node);
         const std::size_t length = query_->length;
 
-        if ((nodes_ == 1 || goal_ == Goal::kTie) && include_essential(node)) {
-            if (!settle_included(node)) return Bound::kClosed;
-            if (node.free.size() <= kFew) return enumerate(node);
+        // No level is worth more than the best draw there is, nor less than what is included.
+        if (nodes_ == 1 || goal_ == Goal::kTie) {
+            hold_free(node);
+            if (depth_ == 0) top_ = two_.best();
+            if (include_essential(node)) {
+                if (!settle_included(node)) return Bound::kClosed;
+                if (node.free.size() <= kFew) return enumerate(node);
+            }
         }
-        // No level is worth more than the best draw there is, which include_essential() has seen,
-        // nor less than what is included.
         floor_ = node.best;
         if (nothing_yet()) std::fill_n(floor_.begin(), query_->problem.n_samples, lowest_);
         level_ = node.level;
@@ -536,12 +539,10 @@ private:
         }
     }
 
-    // Includes the free models that gain even where all the others are in: by submodularity they
-    // gain in every set that has room, so that they are in the best set there is. Looked for in the
-    // best set so far, and everywhere while a tie is settled. On the way, holds what the draws of
-    // the root reach in top_. Returns whether there is one.
-    bool include_essential(Level& node) {
-        const std::size_t length = query_->length;
+    // Holds the free models in two_: as chosen_ those that may be essential, the others as draws
+    // that are nobody's. What is essential is in the best set there is; it is looked for in the
+    // best so far, and everywhere while a tie is settled.
+    void hold_free(const Level& node) {
         level_ = node.best;
         bool none = nothing_yet();
         chosen_.clear();
@@ -549,18 +550,20 @@ private:
             if (goal_ == Goal::kTie || is_added(j)) {
                 chosen_.push_back(j);
             } else if (none) {
-                std::copy_n(pool_.draws(j), length, level_.begin());
+                std::copy_n(pool_.draws(j), level_.size(), level_.begin());
                 none = false;
             } else {
-                kernels::raise(level_.data(), pool_.draws(j), length);
+                kernels::raise(level_.data(), pool_.draws(j), level_.size());
             }
         }
-        two_.start(*query_, none ? nullptr : level_.data(), lowest_);
-        for (const Local j : chosen_) two_.add(pool_.draws(j));
-        pace_.work(2 * node.free.size() * length);
-        if (depth_ == 0) top_ = two_.best();
-        if (chosen_.empty() || node.free.size() > query_->max_new - included_.size()) return false;
+        pace_.work((node.free.size() - chosen_.size()) * level_.size());
+        hold(chosen_, none ? nullptr : level_.data());
+    }
 
+    // Includes the models of chosen_, held by hold_free(), that gain even where all the others are
+    // in: by submodularity they gain in every set that has room. Returns whether there is one.
+    bool include_essential(Level& node) {
+        if (chosen_.empty() || node.free.size() > query_->max_new - included_.size()) return false;
         const double enough = allowance_ + (goal_ == Goal::kBest ? 0.0 : kTieTolerance);
         losses_ = two_.losses();
         const std::size_t before = included_.size();
@@ -584,8 +587,8 @@ private:
     void measure(const Level& node) {
         const std::size_t length = query_->length;
         const std::size_t slots = query_->max_new - included_.size();
-        pool_.gains(node.free, level_.data(), gains_);
-        pace_.work(2 * node.free.size() * length);
+        pool_.gains(node.free, level_.data(), gains_, pace_);
+        pace_.work(node.free.size() * length);
         dual_.set(query_->mean(level_.data()) - node.paid, gains_, slots, nothing_yet());
         Doubles& slope = descent_.slope();
         std::fill(slope.begin(), slope.end(), -1.0);
@@ -715,8 +718,7 @@ private:
     // keeps it excluded.
     void descend() {
         Level* node = &levels_[depth_];
-        pool_.gains(node->free, node->level.data(), gains_);
-        pace_.work(2 * node->free.size() * query_->length);
+        pool_.gains(node->free, node->level.data(), gains_, pace_);
         std::size_t pick = 0;
         double most = -1.0;
         for (std::size_t f = 0; f < node->free.size(); ++f) {

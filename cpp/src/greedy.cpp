@@ -48,17 +48,10 @@ private:
         } else if (!decision.added.empty()) {
             kernels::raise(best_.data(), query.draws(decision.added.front()), query.length);
         }
-        const std::size_t n = query.candidates.size();
-        candidates_.resize(n);
-        for (std::size_t c = 0; c < n; ++c) {
-            candidates_[c] = static_cast<std::uint32_t>(query.candidates[c]);
-        }
-        gains_.resize(n);
-        kernels::excess(query.draws(0), query.length, candidates_.data(), n, best_.data(),
-                        query.length, gains_.data());
-        for (std::size_t c = 0; c < n; ++c) {
-            gains_[c] = gains_[c] / static_cast<double>(query.problem.n_samples) -
-                        query.lambda * query.costs[query.candidates[c]];
+        gains_.clear();
+        for (const std::size_t i : query.candidates) {
+            gains_.push_back(query.excess(query.draws(i), best_.data()) -
+                             query.lambda * query.costs[i]);
         }
         std::sort(gains_.begin(), gains_.end(), std::greater<>());
         double total = query.mean(best_.data());
@@ -71,7 +64,6 @@ private:
     Shortlist options_;
     std::vector<double> ran_;   // best draws of what has run
     std::vector<double> best_;  // best draws of one option
-    std::vector<std::uint32_t> candidates_;
     std::vector<double> gains_;
 };
 

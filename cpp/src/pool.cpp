@@ -23,11 +23,12 @@ void Pool::fill(const Query& query, const std::vector<std::size_t>& models) {
     }
 }
 
-void Pool::gains(const std::vector<Local>& models, const double* level,
-                 std::vector<double>& gains) const {
+void Pool::gains(const std::vector<Local>& models, const double* level, std::vector<double>& gains,
+                 Pace& pace) const {
     gains.resize(models.size());
     kernels::excess(draws_.data(), length_, models.data(), models.size(), level, length_,
                     gains.data());
+    pace.work(models.size() * length_);
     for (std::size_t m = 0; m < models.size(); ++m) {
         gains[m] = gains[m] / n_samples_ - prices_[models[m]];
     }

@@ -24,8 +24,8 @@ public:
 
     // What each of some models gains over a level less its price: the mean of (x - level)+ over its
     // draws x.
-    void gains(const std::vector<Local>& models, const double* level,
-               std::vector<double>& gains) const;
+    void gains(const std::vector<Local>& models, const double* level, std::vector<double>& gains,
+               Pace& pace) const;
 
 private:
     std::vector<std::size_t> models_;

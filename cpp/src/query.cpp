@@ -106,11 +106,11 @@ double Query::mean(const double* best) const {
     return kernels::sum(best, length) / static_cast<double>(problem.n_samples);
 }
 
-double Query::mean_above(const double* level, const double* other) const {
+double Query::excess(const double* x, const double* level) const {
     const std::uint32_t only = 0;
-    double above = 0.0;
-    kernels::excess(level, length, &only, 1, other, length, &above);
-    return above / static_cast<double>(problem.n_samples);
+    double sum = 0.0;
+    kernels::excess(x, length, &only, 1, level, length, &sum);
+    return sum / static_cast<double>(problem.n_samples);
 }
 
 double Query::cost(std::vector<std::size_t>& models) const {

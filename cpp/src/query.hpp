@@ -61,8 +61,8 @@ public:
     // Expected quality whose best draws are given.
     double mean(const double* best) const;
 
-    // How far levels are above others in the mean, where they are above.
-    double mean_above(const double* level, const double* other) const;
+    // Mean of (x - level)+.
+    double excess(const double* x, const double* level) const;
 
     // Cost of models that are yet to run. Added from the cheapest up, which makes the sum
     // independent of the order of the models; reorders the list.
