@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "headrace/covariance.hpp"
 #include "headrace/headrace.hpp"
 #include "headrace/rollout.hpp"
 #include "interrupts.hpp"
@@ -227,6 +228,24 @@ py::tuple roll_out(const py::function& forecast, std::size_t n_queries, std::siz
         array_of(std::move(found.estimates), {n_prices, n_queries}));
 }
 
+py::array_t<double> lower_cholesky(const Array<double>& covariances, double precision,
+                                   std::size_t n_threads) {
+    if (covariances.ndim() != 3 || covariances.shape(1) != covariances.shape(2)) {
+        bad_shape("covariances");
+    }
+    const auto n = static_cast<std::size_t>(covariances.shape(0));
+    const auto k = static_cast<std::size_t>(covariances.shape(1));
+    std::vector<double> factors;
+    try {
+        const headrace::Execution execution = execution_of(n_threads);
+        const py::gil_scoped_release unlock;
+        factors = headrace::lower_cholesky(covariances.data(), n, k, execution, precision);
+    } catch (const headrace::Interrupted&) {
+        throw py::error_already_set();  // what the handler raised
+    }
+    return array_of(std::move(factors), {n, k, k});
+}
+
 py::dict instruction_sets() {
     py::dict reasons;
     for (const headrace::InstructionSet& set : headrace::instruction_sets()) {
@@ -260,6 +279,9 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
                py::arg("strategy"), py::arg("search"), py::arg("max_models"), py::arg("ties"),
                py::arg("n_threads"),
                "Roll out at prices of shape (L, T): paths, answers, plans, decisions, estimates.");
+    module.def("lower_cholesky", &lower_cholesky, py::arg("covariances").noconvert(),
+               py::arg("precision"), py::arg("n_threads"),
+               "The factors of matrices of shape (n, k, k).");
     if (!add_sessions(module.ptr())) throw py::error_already_set();
     module.def("instruction_sets", &instruction_sets,
                "From each name, fastest first, to None or the reason why it is not available.");

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from math import copysign, sqrt
 
 import headrace
@@ -10,12 +12,30 @@ import numpy as np
 import oracle
 import pytest
 from headrace import _covariance
-from headrace._covariance import lower_cholesky
+from headrace._backends import cpp
+from headrace._covariance import EPSILON, lower_cholesky, plain_lower_cholesky
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+@pytest.fixture(params=["extension", "NumPy"], scope="module", autouse=True)
+def _who(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the extension factorise, or NumPy."""
+    if request.param == "extension":
+        if cpp.available() is not None:
+            pytest.skip("there is no compiled extension")
+        yield
+        return
+
+    def refuse(*_: object) -> Floats:
+        raise ValueError("not this one")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpp, "lower_cholesky", refuse)
+        yield
 
 
 def random_covariance(seed: int, n_models: int, rank: int) -> Floats:
@@ -191,6 +211,55 @@ def test_chunks_change_no_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = lower_cholesky(covariance)
     monkeypatch.setattr(_covariance, "CHUNK_ENTRIES", 75)
     assert lower_cholesky(covariance).tobytes() == whole.tobytes()
+
+
+def awkward_covariances() -> Iterator[Floats]:
+    """Regular and singular ones, at all sizes of a register, and such as rounding has hurt."""
+    for n_models in (1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 64, 100):
+        for rank in {1, 2, max(1, n_models // 2), n_models, 3 * n_models}:
+            covariance = random_covariance(n_models + rank, n_models, rank)
+            yield covariance
+            yield covariance.astype(np.float32).astype(np.float64)
+            hurt = covariance * (1.0 + 1e-9 * np.cos(np.arange(n_models)))
+            yield (hurt + hurt.T) / 2
+            hollow = covariance.copy()
+            hollow[::2] = hollow[:, ::2] = 0.0
+            yield hollow
+            yield covariance - 1e-9 * np.diag(np.diagonal(covariance))
+            yield covariance - 1e-2 * np.diag(np.diagonal(covariance))
+
+
+def factor_bits(factorise: Callable[[Floats, float], Floats], matrix: Floats, eps: float) -> bytes:
+    """Return the bits of a factor; none where there is no factor."""
+    try:
+        return factorise(matrix[None], eps).tobytes()
+    except ValueError:
+        return b""
+
+
+@pytest.mark.parametrize("epsilon", [EPSILON, float(np.finfo(np.float32).eps)])
+def test_extension_and_numpy_agree_to_the_bit(epsilon: float) -> None:
+    if cpp.available() is not None:
+        pytest.skip("there is no compiled extension")
+    from headrace import _core
+
+    compiled = partial(_core.lower_cholesky, n_threads=1)
+    n_factors = 0
+    matrices = list(awkward_covariances())
+    for covariance in matrices:
+        bits = factor_bits(compiled, covariance, epsilon)
+        assert bits == factor_bits(plain_lower_cholesky, covariance, epsilon)
+        n_factors += len(bits) > 0
+    assert 0.5 * len(matrices) < n_factors < len(matrices)
+
+
+def test_threads_change_no_bit() -> None:
+    covariance = np.stack([random_covariance(seed, 40, 30) for seed in range(50)])
+    alone = lower_cholesky(covariance)
+    assert lower_cholesky(covariance, n_threads=4).tobytes() == alone.tobytes()
+    covariance[[17, 41], 3, 3] = -1.0
+    with pytest.raises(ValueError, match=r"covariance\[17\] must be positive semi-definite"):
+        lower_cholesky(covariance, n_threads=4)
 
 
 def test_input_is_kept() -> None:

@@ -234,12 +234,12 @@ def refuse_all_run(what: str, ran: Bools) -> None:
             )
 
 
-def check_factor(given: ArrayLike, n: int, k: int) -> Floats:
+def check_factor(given: ArrayLike, n: int, k: int, n_threads: int = 1) -> Floats:
     """Return the lower Cholesky factor of the covariance, shape (n, k, k) or (1, k, k)."""
     array = as_array("covariance", given)
     covariance = check_floats("covariance", array, {"(k, k)": (k, k), "(n, k, k)": (n, k, k)})
     dtype: np.dtype[Any] = array.dtype if array.dtype.kind == "f" else covariance.dtype
-    return lower_cholesky(covariance.reshape(-1, k, k), float(np.finfo(dtype).eps))
+    return lower_cholesky(covariance.reshape(-1, k, k), float(np.finfo(dtype).eps), n_threads)
 
 
 def check_samples(given: ArrayLike | None, n_samples: object, seed: object, k: int) -> Floats:
@@ -327,11 +327,13 @@ def check_problem(
     samples: ArrayLike | None,
     node_limit: int | None,
     time_limit: float | None,
+    n_threads: int,
 ) -> Problem:
     """Check the arguments of :func:`headrace.batch_select`, in the order of its signature.
 
-    But for the numbers of those that are added to ``unchecked``; `check_values` is due for them
-    before a backend that trusts them, and before a fault of a later argument is raised.
+    Covariances are factorised on so many threads. All is checked but for the numbers of
+    those that are added to ``unchecked``; `check_values` is due for them before a backend that
+    trusts them, and before a fault of a later argument is raised.
     """
     shape = as_array("qualities", qualities).shape
     if len(shape) != 2:
@@ -361,7 +363,7 @@ def check_problem(
         sd = shaped_floats("sigmas", sigmas, {"(k,)": (k,), "(n, k)": (n, k)})
         unchecked.append((refuse_negative_values, "sigmas", sd))
         sd = sd.reshape(-1, k)
-    factor = None if covariance is None else check_factor(covariance, n, k)
+    factor = None if covariance is None else check_factor(covariance, n, k, n_threads)
     has_run = None
     if ran is not None:
         has_run = check_ran(ran, n, k)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace._backends import cpp
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -53,13 +55,14 @@ class Tolerances:
         )
 
 
-def lower_cholesky(covariance: Floats, epsilon: float = EPSILON) -> Floats:
+def lower_cholesky(covariance: Floats, epsilon: float = EPSILON, n_threads: int = 1) -> Floats:
     """Lower Cholesky factors of symmetric positive semi-definite matrices.
 
     Outer-product form, without pivoting: after each column of L its outer product is subtracted
     from the rest of the matrix. A pivot at rounding level gives a zero column, so that singular
     matrices (a model without uncertainty, two models that move together) have a factor as well.
-    Only elementwise operations are used: the bits of a factor do not depend on its batch.
+    Only elementwise operations are used: the bits of a factor do not depend on its batch, nor on
+    who computes it. Where there is the extension it does, and NumPy says what is wrong.
 
     Parameters
     ----------
@@ -67,6 +70,8 @@ def lower_cholesky(covariance: Floats, epsilon: float = EPSILON) -> Floats:
         Finite; only the lower triangles count, up to the check of the symmetry.
     epsilon : float
         Relative precision of the entries: ``eps`` of the dtype that they were given in.
+    n_threads : int
+        Most threads of the extension.
 
     Returns
     -------
@@ -84,6 +89,16 @@ def lower_cholesky(covariance: Floats, epsilon: float = EPSILON) -> Floats:
     ----------
     G. H. Golub and C. F. Van Loan (2013), Matrix Computations, 4th ed., section 4.2.
     """
+    if cpp.available() is None:
+        try:
+            return cpp.lower_cholesky(covariance, epsilon, n_threads)
+        except ValueError:
+            pass
+    return plain_lower_cholesky(covariance, epsilon)
+
+
+def plain_lower_cholesky(covariance: Floats, epsilon: float) -> Floats:
+    """Return what `lower_cholesky` does, by NumPy."""
     n_matrices, n_models, _ = covariance.shape
     tolerances = Tolerances.of(n_models, epsilon)
     factors = np.empty_like(covariance)

@@ -155,6 +155,7 @@ def batch_select(
             samples=samples,
             node_limit=node_limit,
             time_limit=time_limit,
+            n_threads=threads,
         )
         if not chosen.CHECKS_VALUES:
             check_values(unchecked)

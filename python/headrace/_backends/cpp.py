@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace._problem import Problem
+from headrace._problem import Floats, Problem
 from headrace._reveals import Integers, Reveals
 from headrace._rollout_problem import RolloutProblem, Traces
 from headrace._selection import Selection
@@ -31,6 +31,14 @@ def instruction_sets() -> dict[str, str | None]:
 def router(content: bytes, sessions: type[_core.Session]) -> _core.Router:
     """Return a fitted router, from the content of its file; its sessions are of the type."""
     return _core.read_router(content, sessions)
+
+
+def lower_cholesky(covariances: Floats, precision: float, n_threads: int) -> Floats:
+    """Return the lower Cholesky factors of matrices of shape (n, k, k); ValueError if one has none.
+
+    The bits are those of NumPy in `headrace._covariance`, which can say what is wrong.
+    """
+    return _core.lower_cholesky(covariances, precision, n_threads)
 
 
 def select(problem: Problem, n_threads: int) -> Selection:
