@@ -16,6 +16,9 @@ median decision, is timed in the same way once the decisions are. And the querie
 and again: *at its shortest* has of each decision the shortest of all its times, in which nothing
 came between, so that what is left of the tail is the decisions that are harder than others.
 
+`batch_select` of one query is timed on the first decisions of *given*, in turn before and after the
+compiled call of a session that decides the same.
+
 With ``--apart`` the thread writes half a megabyte and gives way before each call that is timed. The
 caches, and what the processor has learned of the branches, are then not of the last decision, as in
 a service, where a request lies between two calls.
@@ -65,9 +68,13 @@ TAIL, OWN_TAIL = "p99.9 / p50", "p99.9 / p50 at its shortest"
 LIMITS = ((TAIL, 10.0, "x"), (OWN_TAIL, 10.0, "x"), (SHARE, 3.0, "us"))
 KINDS = ("given", "joint")
 CASES = {(kind, k): f"next_model, {kind}, k = {k}" for kind in KINDS for k in SIZES}
+SINGLE = {k: f"batch_select of one query, k = {k}" for k in SIZES}
+MOST_SINGLE = 200_000
+"""Calls of `batch_select`, for each size."""
 GOALS = (
     *(Goal(case, "p50", MEDIANS[k], "us", at_least=False) for (_, k), case in CASES.items()),
     *(Goal(case, *limit, at_least=False) for limit in LIMITS for case in CASES.values()),
+    *(Goal(case, *LIMITS[-1], at_least=False) for case in SINGLE.values()),
     Goal(f"{OPEN:,} open sessions, k = {OPEN_MODELS}", "memory", 100.0, "MB", at_least=False),
 )
 
@@ -260,6 +267,53 @@ def compare(walker: Walker, row: int, times: Times) -> None:
     times.second.extend(over(apart.next_model, apart.compiled))
 
 
+def time_single(k: int, n: int, between: Callable[[], None]) -> tuple[array[float], float]:
+    """Time `batch_select` of one query, and return what it takes over a session's compiled call."""
+    router, log = given(k)
+    walker = Walker(router, log, between)
+    known = router.estimator
+    assert isinstance(known, hr.PrecomputedEstimator)
+    assert known.sigmas is not None
+    price, order = router.lambda_, router.order_  # in which a router decides
+    assert price is not None
+    sigmas = known.sigmas[order]
+    queries = [
+        (q[None, order], c[order]) for q, c in zip(known.qualities, known.costs, strict=True)
+    ]
+
+    def select(row: int) -> tuple[int, float]:
+        qualities, costs = queries[row]
+        between()
+        start = perf_counter()
+        selection = hr.batch_select(qualities, costs, price, sigmas=sigmas)
+        taken = perf_counter() - start
+        chosen = int(selection.next_model[0])
+        return chosen if chosen < 0 else int(order[chosen]), taken
+
+    def choose(row: int) -> tuple[int, float]:
+        session = walker.start(row)
+        assert not isinstance(session, PlainSession)
+        between()
+        start = perf_counter()
+        model = session._choose()
+        return model, perf_counter() - start
+
+    for row in range(WARM_UP):
+        select(row % walker.n)
+    whole, differences = no_times(), (no_times(), no_times())
+    for turn in range(n):
+        row = turn % walker.n
+        first = turn % 2 == 0
+        if first:
+            (chosen, taken), (model, part) = select(row), choose(row)
+        else:
+            (model, part), (chosen, taken) = choose(row), select(row)
+        assert chosen == model, f"query {row}: batch_select chose {chosen}, the session {model}"
+        whole.append(taken)
+        differences[first].append(taken - part)
+    return whole, sum(float(np.median(each)) for each in differences) / 2.0
+
+
 def over(python: Iterable[float], compiled: Iterable[float]) -> list[float]:
     """Return how much longer each decision took from Python."""
     return [whole - part for whole, part in zip(python, compiled, strict=True)]
@@ -315,6 +369,16 @@ def memory_of_open_sessions() -> float | None:
     return None if before is None or after is None else (after - before) / 1e6
 
 
+def add_row(
+    kind: str, k: int, what: str, seconds: Collection[float], rows: list[list[str]]
+) -> Floats:
+    """Write percentiles to the table, and return them."""
+    points: Floats = np.quantile(np.fromiter(seconds, np.float64), POINTS)
+    cells = map(microseconds, points.tolist())
+    rows.append([kind, str(k), what, f"{len(seconds):,}", *cells])
+    return points
+
+
 def add_rows(
     kind: str, walker: Walker, times: Times, rows: list[list[str]], measured: Measured
 ) -> None:
@@ -322,10 +386,7 @@ def add_rows(
     k = len(walker.router.models_)
 
     def add(what: str, seconds: Collection[float]) -> Floats:
-        points: Floats = np.quantile(np.fromiter(seconds, np.float64), POINTS)
-        cells = map(microseconds, points.tolist())
-        rows.append([kind, str(k), what, f"{len(seconds):,}", *cells])
-        return points
+        return add_row(kind, k, what, seconds, rows)
 
     points = add("next_model", times.next_model)
     case = CASES[kind, k]
@@ -359,6 +420,11 @@ def main() -> None:
         assert_decides_as_router(walker, log)
         times = timed(walker, 20_000 if chosen.quick else chosen.decisions)
         add_rows(kind, walker, times, rows, measured)
+    for k, case in SINGLE.items():
+        n = min(MOST_SINGLE, 20_000 if chosen.quick else chosen.decisions)
+        seconds, share = time_single(k, n, do_other_work if chosen.apart else do_nothing)
+        add_row("given", k, "batch_select, one query", seconds, rows)
+        measured[case, SHARE] = 1e6 * share
     print(machine(), end="\n\n")
     columns = ["estimates", "models", "call", "calls", "p50 us", "p99 us", "p99.9 us"]
     note = "Other work lies between the calls." if chosen.apart else ""

@@ -15,7 +15,9 @@
 #include "headrace/headrace.hpp"
 #include "headrace/rollout.hpp"
 #include "interrupts.hpp"
+#include "quick_select.hpp"
 #include "sessions.hpp"
+#include "shortcut.hpp"
 
 namespace py = pybind11;
 
@@ -282,7 +284,9 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
     module.def("lower_cholesky", &lower_cholesky, py::arg("covariances").noconvert(),
                py::arg("precision"), py::arg("n_threads"),
                "The factors of matrices of shape (n, k, k).");
-    if (!add_sessions(module.ptr())) throw py::error_already_set();
+    if (!shortcuts::add_type() || !add_sessions(module.ptr()) || !add_quick_select(module.ptr())) {
+        throw py::error_already_set();
+    }
     module.def("instruction_sets", &instruction_sets,
                "From each name, fastest first, to None or the reason why it is not available.");
     module.def("instruction_set", &headrace::instruction_set,

@@ -11,3 +11,23 @@ inline bool signals_raise() {
     PyGILState_Release(lock);
     return raised;
 }
+
+// Most decisions take microseconds, less than it may take to get the interpreter's lock back. One
+// that lasts until it polls goes on without the lock.
+class Unlocking {
+public:
+    Unlocking() = default;
+    Unlocking(const Unlocking&) = delete;
+    Unlocking& operator=(const Unlocking&) = delete;
+    ~Unlocking() {
+        if (unlocked_ != nullptr) PyEval_RestoreThread(unlocked_);
+    }
+
+    bool poll() {
+        if (unlocked_ == nullptr) unlocked_ = PyEval_SaveThread();
+        return signals_raise();
+    }
+
+private:
+    PyThreadState* unlocked_ = nullptr;
+};

@@ -3,8 +3,6 @@
 // and Python does what is out of the ordinary: `headrace._session` says which is which.
 #include "sessions.hpp"
 
-#include <structmember.h>
-
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -24,6 +22,7 @@
 #include "headrace/router.hpp"
 #include "interrupts.hpp"
 #include "objects.hpp"
+#include "shortcut.hpp"
 
 namespace {
 
@@ -57,7 +56,6 @@ struct Session {
 // Once the module is made.
 PyTypeObject* router_type = nullptr;
 PyTypeObject* session_type = nullptr;
-PyTypeObject* starter_type = nullptr;
 PyObject* random_module = nullptr;
 
 // Interned, so that one pointer tells whether a name of the caller's code is this one.
@@ -197,26 +195,6 @@ public:
 
 private:
     Session& held_;
-};
-
-// Most decisions take microseconds, less than it may take to get the interpreter's lock back. One
-// that lasts until it polls goes on without the lock.
-class Unlocking {
-public:
-    Unlocking() = default;
-    Unlocking(const Unlocking&) = delete;
-    Unlocking& operator=(const Unlocking&) = delete;
-    ~Unlocking() {
-        if (unlocked_ != nullptr) PyEval_RestoreThread(unlocked_);
-    }
-
-    bool poll() {
-        if (unlocked_ == nullptr) unlocked_ = PyEval_SaveThread();
-        return signals_raise();
-    }
-
-private:
-    PyThreadState* unlocked_ = nullptr;
 };
 
 std::int64_t choose(Session& held) {
@@ -467,19 +445,6 @@ int clear(PyObject* self) {
 
 // ---- a router of Python: to start sessions ----
 
-// A method in place of one of Python's. It starts sessions of a compiled router by itself where it
-// is asked as it usually is, and calls the other for all else.
-struct Starter {
-    vectorcallfunc call;
-    PyObject* checked;
-    PyObject* attributes;
-
-    ~Starter() {
-        Py_XDECREF(checked);
-        Py_XDECREF(attributes);
-    }
-};
-
 // What a start is told as a rule: features in a list of floats, or none; the row; which policy.
 struct StartCall {
     PyObject* router;
@@ -584,40 +549,15 @@ PyObject* start_session(PyObject* self, PyObject* const* given, std::size_t n_gi
             Owned begun = begun_as_usual(*call);
             if (begun) return begun.release();
         }
-        return PyObject_Vectorcall(content_of<Starter>(self).checked, given, n_given_and_flag,
-                                   keywords);
+        return PyObject_Vectorcall(shortcuts::checked(self), given, n_given_and_flag, keywords);
     } catch (...) {
         return raise();
     }
 }
 
-PyObject* bind_starter(PyObject* self, PyObject* router, PyObject*) {
-    return router == nullptr || router == Py_None ? share(self).release()
-                                                  : PyMethod_New(self, router);
-}
-
-PyObject* repr_of_starter(PyObject* self) {
-    return PyObject_Repr(content_of<Starter>(self).checked);
-}
-
-// It is pickled and copied as functions are: by its name.
-PyObject* reduce_starter(PyObject* self, PyObject*) {
-    return PyObject_GetAttrString(content_of<Starter>(self).checked, "__qualname__");
-}
-
-int traverse_starter(PyObject* self, visitproc visit, void* arg) {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(content_of<Starter>(self).checked);
-    Py_VISIT(content_of<Starter>(self).attributes);
-    return 0;
-}
-
 PyObject* quick_start(PyObject*, PyObject* function) {
     try {
-        Owned checked = share(function);
-        Owned made = make<Starter>(starter_type, &start_session, checked.get(), nullptr);
-        checked.release();
-        return made.release();
+        return shortcuts::make(&start_session, function, {}).release();
     } catch (...) {
         return raise();
     }
@@ -702,42 +642,13 @@ bool add_sessions(PyObject* module) {
         session_type = make_type<Session>("headrace._core.Session",
                                           Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots);
     }
-    if (starter_type == nullptr) {
-        static PyMemberDef offsets[] = {
-            {"__vectorcalloffset__", T_PYSSIZET, offsetof(Object<Starter>, content.call), READONLY,
-             nullptr},
-            {"__dictoffset__", T_PYSSIZET, offsetof(Object<Starter>, content.attributes), READONLY,
-             nullptr},
-            {},
-        };
-        static PyGetSetDef starter_has[] = {
-            {"__dict__", &PyObject_GenericGetDict, nullptr, nullptr, nullptr},
-            {},
-        };
-        static PyMethodDef starter_does[] = {
-            {"__reduce__", &reduce_starter, METH_NOARGS, "__reduce__($self, /)\n--\n\n"},
-            {},
-        };
-        const std::array<PyType_Slot, 7> slots = {{
-            {Py_tp_members, offsets},
-            {Py_tp_methods, starter_does},
-            {Py_tp_repr, reinterpret_cast<void*>(&repr_of_starter)},
-            {Py_tp_getset, starter_has},
-            {Py_tp_call, reinterpret_cast<void*>(&PyVectorcall_Call)},
-            {Py_tp_descr_get, reinterpret_cast<void*>(&bind_starter)},
-            {Py_tp_traverse, reinterpret_cast<void*>(&traverse_starter)},
-        }};
-        starter_type = make_type<Starter>(
-            "headrace._core.Starter",
-            Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_HAVE_GC, slots);
-    }
     for (std::size_t i = 0; i < kNames; ++i) {
         if (names[i] == nullptr) names[i] = PyUnicode_InternFromString(kTexts[i]);
         if (names[i] == nullptr) return false;
     }
     if (random_module == nullptr) random_module = PyImport_Import(names[kRandom]);
-    return router_type != nullptr && session_type != nullptr && starter_type != nullptr &&
-           random_module != nullptr && PyModule_AddType(module, router_type) == 0 &&
+    return router_type != nullptr && session_type != nullptr && random_module != nullptr &&
+           PyModule_AddType(module, router_type) == 0 &&
            PyModule_AddType(module, session_type) == 0 &&
            PyModule_AddFunctions(module, functions) == 0;
 }

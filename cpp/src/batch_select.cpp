@@ -33,12 +33,8 @@ void check_options(const Problem& p, const Method& method) {
 }
 
 void check(const Problem& p, const Selection& s) {
-    require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
-    require(p.n_samples >= 1, "n_samples must be at least 1");
-    product(p.n_samples, kLanes);
+    check_sizes(p.n_models, p.n_samples);
     product(p.n_queries, p.n_models);
-    product(p.n_models, p.n_samples);
-    product(p.n_models, padded_length(p.n_samples));
     if (p.n_queries == 0) return;
     require(p.qualities && p.costs && p.lambda, "qualities, costs and lambda are required");
     require(!(p.sigmas && p.factor), "sigmas and factor exclude each other");
@@ -49,6 +45,18 @@ void check(const Problem& p, const Selection& s) {
     require(s.next_model && s.supermodel && s.tradeoff && s.quality && s.cost && s.upper_bound &&
                 s.optimal && s.nodes,
             "every array of the selection is required");
+}
+
+// Lays out the samples of a sample matrix.
+Problem with_samples(Problem problem) {
+    if (problem.sample_matrix == nullptr) return problem;
+    const SampleMatrix& matrix = *problem.sample_matrix;
+    require(problem.samples == nullptr && problem.n_samples == 1,
+            "a sample matrix excludes samples and n_samples");
+    require(matrix.n_models() == problem.n_models, "the sample matrix is of other models");
+    problem.samples = matrix.data();
+    problem.n_samples = matrix.n_samples();
+    return problem;
 }
 
 void stream(const Method& method, const Problem& problem, const Selection& selection,
@@ -131,7 +139,8 @@ void search(const Method& method, const Problem& problem, const Selection& selec
 
 }  // namespace
 
-void batch_select(const Problem& problem, const Selection& selection, const Execution& execution) {
+void batch_select(const Problem& given, const Selection& selection, const Execution& execution) {
+    const Problem problem = with_samples(given);
     // Unknown names fail before any work.
     const Method method = find_method(problem.strategy, problem.search);
     check(problem, selection);

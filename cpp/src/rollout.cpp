@@ -102,15 +102,13 @@ public:
 private:
     void check() const {
         const RolloutProblem& p = problem_;
-        require(p.n_models >= 1 && p.n_models <= kMaxModels, "n_models must be 1 to 4096");
-        require(p.n_samples >= 1, "n_samples must be at least 1");
+        check_sizes(p.n_models, p.n_samples);
         require(p.samples != nullptr || p.n_samples == 1, "n_samples must be 1 without samples");
         require(p.max_models >= 1, "max_models must be at least 1");
         require(p.n_steps >= 1, "n_steps must be at least 1");
         const std::size_t n_pairs = product(p.n_queries, p.n_prices);
         require(n_pairs < std::numeric_limits<Number>::max(), "too many queries and prices");
         product(p.n_queries, p.n_models);
-        product(p.n_models, p.n_samples);
         product(n_pairs, p.n_models);
         const std::size_t n_numbers = product(p.n_prices, p.n_steps);
         require(p.prices != nullptr || n_numbers == 0, "prices are required");

@@ -73,6 +73,8 @@ void Samples::make(Control& control) {
     } else if (problem_.reveals) {
         falling_ = falling_order(problem_.samples, problem_.n_models, n_samples);
         rows_ = {};  // each query has its own
+    } else if (!problem_.factor && problem_.sample_matrix != nullptr) {
+        rows_ = {problem_.samples, n_samples, &problem_.sample_matrix->facts()};
     } else if (!problem_.factor) {
         shared_.facts.make(problem_.samples, n_samples, problem_.n_models, n_samples);
         rows_ = {problem_.samples, n_samples, &shared_.facts};

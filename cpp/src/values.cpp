@@ -78,12 +78,24 @@ void check_reveals(const Problem& p) {
     }
 }
 
+void check_sizes(std::size_t n_models, std::size_t n_samples) {
+    require(n_models >= 1 && n_models <= kMaxModels, "n_models must be 1 to 4096");
+    require(n_samples >= 1, "n_samples must be at least 1");
+    product(n_samples, kLanes);
+    product(n_models, n_samples);
+    product(n_models, padded_length(n_samples));
+}
+
+void check_samples(const double* samples, std::size_t n_models, std::size_t n_samples) {
+    for (std::size_t i = 0; i < n_models; ++i) {
+        check("samples", samples + i * n_samples, n_samples, Sign::kAny, i);
+    }
+}
+
 void check_shared_values(const Problem& problem) {
     check_arrays(problem, true, 0);
-    if (problem.samples == nullptr) return;
-    for (std::size_t i = 0; i < problem.n_models; ++i) {
-        check("samples", problem.samples + i * problem.n_samples, problem.n_samples, Sign::kAny, i);
-    }
+    if (problem.samples == nullptr || problem.sample_matrix != nullptr) return;
+    check_samples(problem.samples, problem.n_models, problem.n_samples);
 }
 
 void check_row_values(const Problem& problem, std::size_t row) {

@@ -11,7 +11,14 @@ namespace headrace {
 
 // Each throws std::invalid_argument, which names the array, the row and the model.
 
-// What serves all queries: the arrays with one row, and the samples.
+// How many models and samples there may be: the sizes of arrays do not overflow.
+void check_sizes(std::size_t n_models, std::size_t n_samples);
+
+// Samples of shape (n_models, n_samples).
+void check_samples(const double* samples, std::size_t n_models, std::size_t n_samples);
+
+// What serves all queries: the arrays with one row, and the samples, unless they are of a
+// sample matrix.
 void check_shared_values(const Problem& problem);
 
 // Sizes of the reveals, and their values: numbers in 0 to 1, but for the group of each row.

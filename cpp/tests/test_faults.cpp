@@ -36,6 +36,42 @@ int main() {
     refused([](Problem& p, Selection&) { p.factor = p.sigmas; }, "exclude");
     refused([](Problem& p, Selection&) { p.sigmas = {}; }, "samples need");
     refused([](Problem& p, Selection&) { p.samples = nullptr; }, "n_samples must be 1");
+    const std::vector<double> draws(5 * 8);
+    const headrace::SampleMatrix of_four(draws.data(), 4, 8);
+    const headrace::SampleMatrix of_five(draws.data(), 5, 8);
+    refused([&](Problem& p, Selection&) { p.sample_matrix = &of_four; }, "excludes samples");
+    refused(
+        [&](Problem& p, Selection&) {
+            p.samples = nullptr;
+            p.sample_matrix = &of_four;
+        },
+        "excludes samples and n_samples");
+    refused(
+        [&](Problem& p, Selection&) {
+            p.samples = nullptr;
+            p.n_samples = 1;
+            p.sample_matrix = &of_five;
+        },
+        "of other models");
+    refused(
+        [&](Problem& p, Selection&) {
+            p.samples = nullptr;
+            p.n_samples = 1;
+            p.sigmas = {};
+            p.sample_matrix = &of_four;
+        },
+        "samples need");
+    const auto matrix_of = [](const double* samples, std::size_t n_models, std::size_t n_samples) {
+        headrace::SampleMatrix(samples, n_models, n_samples);
+    };
+    CHECK_THROWS(matrix_of(nullptr, 4, 8), std::invalid_argument, "required");
+    CHECK_THROWS(matrix_of(draws.data(), 0, 8), std::invalid_argument, "n_models");
+    CHECK_THROWS(matrix_of(draws.data(), 4097, 8), std::invalid_argument, "n_models");
+    CHECK_THROWS(matrix_of(draws.data(), 4, 0), std::invalid_argument, "n_samples");
+    CHECK_THROWS(matrix_of(draws.data(), 4, kHuge), std::invalid_argument, "overflows");
+    const double faulty[4] = {0.0, 1.0, std::numeric_limits<double>::infinity(), 1.0};
+    CHECK_THROWS(matrix_of(faulty, 2, 2), std::invalid_argument,
+                 "samples must be finite, got inf in row 1, column 0");
     refused([](Problem&, Selection& s) { s.next_model = nullptr; }, "selection");
     refused([](Problem&, Selection& s) { s.supermodel = nullptr; }, "selection");
     refused([](Problem&, Selection& s) { s.tradeoff = nullptr; }, "selection");

@@ -143,6 +143,28 @@ void threads_and_limits(const OwnedProblem& owned) {
     }
 }
 
+// Draws that were looked at before: the same to the bit, in calls of other sizes one after another.
+void by_sample_matrix(const OwnedProblem& owned) {
+    const headrace::Problem& p = owned.problem;
+    const headrace::SampleMatrix matrix(p.samples, p.n_models, p.n_samples);
+    CHECK_EQUAL(matrix.n_models(), p.n_models);
+    CHECK_EQUAL(matrix.n_samples(), p.n_samples);
+    headrace::Problem asked = p;
+    asked.samples = nullptr;
+    asked.n_samples = 1;
+    asked.sample_matrix = &matrix;
+    for (const char* strategy : {"cascade", "cascade_routing"}) {
+        for (const std::size_t n_threads : {1U, 3U}) {
+            asked.strategy = strategy;
+            Answer answer{p.n_queries, p.n_models};
+            headrace::batch_select(asked, answer.view(), {n_threads, {}});
+            const Answer expected = owned.solve(strategy, "exact");
+            CHECK(answer.decides_as(expected));
+            CHECK(answer.upper_bound == expected.upper_bound);
+        }
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -154,11 +176,13 @@ int main() {
                     OwnedProblem owned(seed++, 5, k, n_samples, grid);
                     if (n_samples > 0 && repeat == 5) owned.correlate();
                     against_enumeration(owned);
+                    if (n_samples > 0) by_sample_matrix(owned);
                 }
             }
         }
     }
     threads_and_limits(OwnedProblem(1000, 600, 9, 64, false));
     threads_and_limits(OwnedProblem(1001, 600, 12, 16, true));
+    by_sample_matrix(OwnedProblem(1002, 600, 9, 64, false));
     return check::report();
 }

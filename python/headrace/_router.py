@@ -36,11 +36,11 @@ from headrace._latency import ExpectedSeconds
 from headrace._log import Integers, Queries, QueryLog
 from headrace._policy import Policy
 from headrace._problem import Bools
-from headrace._quick_start import quick_start
 from headrace._rollout import refuse_missing
 from headrace._router_file import read_router_file, router_file_content, unreadable
 from headrace._selection import Selection
 from headrace._session import Pace, Session
+from headrace._shortcuts import quick_start
 from headrace._state import Saved, put, put_parameter, take, take_parameter
 from headrace._target import Budget, Price, Quality, Target, tune
 

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 from headrace._backends import pick
 from headrace._check import Unchecked, check_problem, check_threads, check_values
 from headrace._selection import Selection
+from headrace._shortcuts import quick_select
 
 
+@quick_select
 def batch_select(
     qualities: ArrayLike,
     costs: ArrayLike,

@@ -1,6 +1,7 @@
 // decide_cpp CASES ANSWERS: decides the cases of a file with the C++ library.
 #include <headrace/headrace.hpp>
 #include <headrace/standard_normal.hpp>
+#include <optional>
 
 #include "cases.h"
 
@@ -23,13 +24,15 @@ void decide(const header& h, const problem_arrays& p, const answer_arrays& a) {
     problem.sigmas = rows(p.sigmas, h.sigmas_rows, k);
     problem.factor = rows(p.factor, h.factor_rows, k * k);
     problem.ran = {p.ran, k};
-    if (h.n_samples > 0) {
-        problem.n_samples = static_cast<std::size_t>(h.n_samples);
+    std::optional<headrace::SampleMatrix> drawn;
+    const auto n_samples = static_cast<std::size_t>(h.n_samples);
+    if (h.n_samples > 0 && h.seed < 0) {
+        problem.n_samples = n_samples;
         problem.samples = p.samples;
-        if (h.seed >= 0) {
-            headrace::standard_normal_samples(static_cast<std::uint64_t>(h.seed), k,
-                                              problem.n_samples, p.samples);
-        }
+    } else if (h.n_samples > 0) {
+        headrace::standard_normal_samples(static_cast<std::uint64_t>(h.seed), k, n_samples,
+                                          p.samples);
+        problem.sample_matrix = &drawn.emplace(p.samples, k, n_samples);
     }
     problem.strategy = h.strategy;
     problem.search = h.search;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "headrace/sample_matrix.hpp"
+
 namespace headrace {
 
 // Rows of an array. A stride of zero lets one row serve all queries; `at`, if there is one, says
@@ -68,7 +70,8 @@ struct Problem {
     Rows<bool> ran;                   // (n, k) models already run, not all of a row; optional
     const double* samples = nullptr;  // (k, S) standardised draws, one row per model; needed where
                                       // a cascade or cascade routing has sigmas, a factor, reveals
-    Reveals reveals;                  // in place of sigmas; optional
+    const SampleMatrix* sample_matrix = nullptr;  // in place of samples and n_samples; optional
+    Reveals reveals;                              // in place of sigmas; optional
 
     std::string_view strategy = "cascade_routing";
     std::string_view search = "exact";
