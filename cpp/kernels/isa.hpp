@@ -24,6 +24,7 @@ const Kernels table = {
     .summarise = summarise,
     .pay = pay,
     .raise = raise,
+    .raise_into = raise_into,
     .lower = lower,
     .at_least = at_least,
     .raise_two = raise_two,

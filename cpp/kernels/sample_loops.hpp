@@ -148,6 +148,19 @@ void raise(double* __restrict level, const double* __restrict x, std::size_t len
     }
 }
 
+double raise_into(double* __restrict raised, const double* __restrict level,
+                  const double* __restrict x, std::size_t length) noexcept {
+    double lane[kLanes] = {};
+    for (std::size_t s = 0; s < length; s += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const double best = level[s + l] < x[s + l] ? x[s + l] : level[s + l];
+            raised[s + l] = best;
+            lane[l] += best;
+        }
+    }
+    return add_lanes(lane);
+}
+
 void lower(double* __restrict level, const double* __restrict x, std::size_t length) noexcept {
     for (std::size_t s = 0; s < length; s += kLanes) {
         for (std::size_t l = 0; l < kLanes; ++l) {

@@ -6,7 +6,8 @@
 // pool. There the levels improve by subgradient steps of Polyak's length (1969), deflected from the
 // step before (Camerini, Fratta and Maffioli, 1975), models are excluded and included by their
 // reduced gains and by Lemma 1 of the cascade-routing paper applied to every member, and the search
-// branches on what is left, until so few models are free that every set of them is looked at.
+// branches on what is left, until so few models are free that their sets are looked at one by one,
+// but for those that submodularity rules out.
 //
 // Only what cannot tie with the best is ruled out, so that one pass finds every set that ties, as
 // long as there are few. Where there are many, the pass goes on to find the best tradeoff alone,
@@ -34,8 +35,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRootSteps = 12;  // branching soon proves more than further ones
-constexpr int kChildSteps = 4;
-constexpr std::size_t kFew = 4;  // of these all sets are looked at
+constexpr int kChildSteps = 2;
+constexpr std::size_t kFew = 8;  // sets of these are looked at one by one
 constexpr double kClose = 2.0;   // factor between prices
 constexpr double kMemory = 0.8;  // of the share of steps in which a model paid
 
@@ -120,10 +121,10 @@ private:
 
     // ---- sets that count ----
 
-    // Evaluates what has run with `models` (any order, which is kept) as the contract says.
-    void evaluate(const std::vector<Local>& models, const double* best) {
+    // Evaluates what has run with `models` (any order, which is kept), of the expected quality, as
+    // the contract says.
+    void evaluate(const std::vector<Local>& models, double quality) {
         const double cost = canonical_cost(models);
-        const double quality = query_->mean(best);
         const double tradeoff = quality - query_->lambda * cost;
         switch (goal_) {
             case Goal::kAllTied:
@@ -273,7 +274,7 @@ private:
         construction_.greedy(query, draws, gains_, pace_, first_set_);
         if (first_set_.size() == 1) {
             chosen_.assign(1, 0);
-            evaluate(chosen_, draws);
+            evaluate(chosen_, query.mean(draws));
             least_marginal_gain_ = kInfinity;
         } else {
             evaluate_first();
@@ -293,8 +294,8 @@ private:
         chosen_.resize(pool_.size());
         for (Local j = 0; j < pool_.size(); ++j) chosen_[j] = j;
         drop_redundant();
-        if (ran() != nullptr) evaluate({}, ran());
-        if (!chosen_.empty()) evaluate(chosen_, two_.best().data());
+        if (ran() != nullptr) evaluate({}, query_->mean(ran()));
+        if (!chosen_.empty()) evaluate(chosen_, query_->mean(two_.best().data()));
         first_set_.clear();
         for (const Local j : chosen_) first_set_.push_back(pool_.model(j));
         ascend(first_set_);
@@ -404,7 +405,8 @@ private:
     // do one by one.
     bool settle_included(Level& node) {
         if (included_.size() > query_->max_new) return false;
-        evaluate(included_, node.best.data());
+        const double quality = query_->mean(node.best.data());
+        evaluate(included_, quality);
         if (included_.size() == query_->max_new) return false;
         if (goal_ == Goal::kTie && hopeless_key(node)) return false;
         if (!members_pay()) return false;
@@ -416,7 +418,7 @@ private:
             if (may_gain(gains_[f])) node.free[kept++] = node.free[f];
         }
         node.free.resize(kept);
-        const double bound = query_->mean(node.best.data()) - node.paid + rise;
+        const double bound = quality - node.paid + rise;
         node.bound = std::min(node.bound, bound);
         return !rules_out(bound);
     }
@@ -460,9 +462,9 @@ private:
                 kernels::raise(level_.data(), pool_.draws(j), level_.size());
             }
             pace_.work(node.free.size() * level_.size());
-            if (query_->mean(level_.data()) - query_->lambda * most >=
-                best_tradeoff_ - kTieTolerance) {
-                evaluate(everything_, level_.data());
+            const double quality = query_->mean(level_.data());
+            if (quality - query_->lambda * most >= best_tradeoff_ - kTieTolerance) {
+                evaluate(everything_, quality);
                 return true;
             }
         }
@@ -622,34 +624,74 @@ private:
     }
 
     void include(Level& node, Local j) {
-        include(node.best, j);
-        node.paid += pool_.price(j);
-    }
-
-    // The same for best draws alone.
-    void include(Doubles& best, Local j) {
         if (nothing_yet()) {
-            std::copy_n(pool_.draws(j), query_->length, best.begin());
+            std::copy_n(pool_.draws(j), query_->length, node.best.begin());
         } else {
-            kernels::raise(best.data(), pool_.draws(j), query_->length);
+            kernels::raise(node.best.data(), pool_.draws(j), query_->length);
         }
+        node.paid += pool_.price(j);
         included_.push_back(j);
     }
 
-    // Evaluates every set of what is included, which has been, with free models.
+    // Looks at every set of what is included, which has been evaluated, with free models, and
+    // evaluates those that may count.
     Bound enumerate(const Level& node) {
-        const std::size_t n_free = node.free.size();
-        const std::size_t n_included = included_.size();
-        for (std::size_t set = 1; set < std::size_t{1} << n_free; ++set) {
-            level_ = node.best;
-            for (std::size_t f = 0; f < n_free; ++f) {
-                if ((set >> f & 1U) != 0) include(level_, node.free[f]);
-            }
-            pace_.work((included_.size() - n_included + 1) * query_->length);
-            if (included_.size() <= query_->max_new) evaluate(included_, level_.data());
-            included_.resize(n_included);
+        few_.resize(std::max(few_.size(), node.free.size() + 1));
+        if (!nothing_yet()) {
+            few_[0].free = node.free;
+            add_few(0, node.best.data(), query_->mean(node.best.data()), node.paid);
+            return Bound::kClosed;
+        }
+        for (auto j = node.free.begin(); j != node.free.end(); ++j) {
+            const double* draws = pool_.draws(*j);
+            const double quality = query_->mean(draws);
+            included_.push_back(*j);
+            evaluate(included_, quality);
+            few_[0].free.assign(j + 1, node.free.end());
+            add_few(0, draws, quality, pool_.price(*j));
+            included_.pop_back();
         }
         return Bound::kClosed;
+    }
+
+    // The same for what is included with some of few_[depth].free. By submodularity no model gains
+    // more in a larger set, and none of these sets more than their models do one by one.
+    void add_few(std::size_t depth, const double* best, double quality, double paid) {
+        Few& few = few_[depth];
+        if (few.free.empty() || included_.size() == query_->max_new) return;
+        pool_.gains(few.free, best, few.gains, pace_);
+        double rise = 0.0;
+        std::size_t kept = 0;
+        for (std::size_t f = 0; f < few.gains.size(); ++f) {
+            if (!may_gain(few.gains[f])) continue;
+            rise += std::max(few.gains[f], 0.0);
+            const double gain = few.gains[f];
+            const Local j = few.free[f];
+            std::size_t place = kept++;
+            for (; place > 0 && few.gains[place - 1] < gain; --place) {
+                few.gains[place] = few.gains[place - 1];
+                few.free[place] = few.free[place - 1];
+            }
+            few.gains[place] = gain;
+            few.free[place] = j;
+        }
+        few.free.resize(kept);
+        few.raised.resize(query_->length);
+        for (std::size_t f = 0; f < kept && !cannot_tie(quality - paid + rise); ++f) {
+            const Local j = few.free[f];
+            const double sum =
+                kernels::raise_into(few.raised.data(), best, pool_.draws(j), query_->length);
+            const double higher = sum / static_cast<double>(query_->problem.n_samples);
+            const double more = paid + pool_.price(j);
+            pace_.work(query_->length);
+            included_.push_back(j);
+            if (!cannot_tie(higher - more)) evaluate(included_, higher);
+            few_[depth + 1].free.assign(few.free.begin() + static_cast<std::ptrdiff_t>(f) + 1,
+                                        few.free.end());
+            add_few(depth + 1, few.raised.data(), higher, more);
+            included_.pop_back();
+            rise -= std::max(few.gains[f], 0.0);
+        }
     }
 
     bool limit_reached() const {
@@ -678,7 +720,7 @@ private:
         if (chosen_.empty() && ran() == nullptr) chosen_.push_back(undominated_.front());
         construction_.improve(*query_, pool_, ran(), lowest_, pace_, chosen_);
         hold(chosen_);
-        evaluate(chosen_, two_.best().data());
+        evaluate(chosen_, query_->mean(two_.best().data()));
     }
 
     // Drops models that another one can replace in every set, which then wins the tie. It is never
@@ -784,6 +826,15 @@ private:
     DualBound dual_;
     Descent descent_;
     Doubles level_, floor_;
+
+    // Of the sets that are looked at, by how many models they add to a node.
+    struct Few {
+        std::vector<Local> free;  // that may be added
+        std::vector<double> gains;
+        Doubles raised;  // best draws with one of them
+    };
+    std::vector<Few> few_;
+
     Doubles top_;                // best draws of all models that were free at the root
     std::vector<double> gains_;  // of each free model; of each candidate while gathering
 

@@ -100,6 +100,10 @@ struct Kernels {
     // level[s] = max(level[s], x[s]).
     void (*raise)(double* level, const double* x, std::size_t length) noexcept;
 
+    // raised[s] = max(level[s], x[s]). Returns their sum.
+    double (*raise_into)(double* raised, const double* level, const double* x,
+                         std::size_t length) noexcept;
+
     // level[s] = min(level[s], x[s]).
     void (*lower)(double* level, const double* x, std::size_t length) noexcept;
 
@@ -213,6 +217,11 @@ inline Payment pay(const double* best, const double* second, double level,
 
 inline void raise(double* level, const double* x, std::size_t length) noexcept {
     table().raise(level, x, length);
+}
+
+inline double raise_into(double* raised, const double* level, const double* x,
+                         std::size_t length) noexcept {
+    return table().raise_into(raised, level, x, length);
 }
 
 inline void lower(double* level, const double* x, std::size_t length) noexcept {

@@ -42,6 +42,9 @@ void literals(const Kernels& kernels) {
     std::vector<double> higher = level;
     kernels.raise(higher.data(), x.data(), 8);
     CHECK(higher == (std::vector<double>{3.0, 1.0, 2.5, -1.0, 0.0, 0.0, 0.0, 0.0}));
+    std::vector<double> raised(8, -1.0);
+    CHECK_EQUAL(kernels.raise_into(raised.data(), level.data(), x.data(), 8), 5.5);
+    CHECK(raised == higher);
     kernels.lower(level.data(), x.data(), 8);
     CHECK(level == (std::vector<double>{1.0, 1.0, 2.0, -2.0, 0.0, 0.0, 0.0, 0.0}));
 
@@ -301,6 +304,11 @@ std::vector<std::vector<double>> results(const Kernels& kernels, std::size_t off
     if (padded) {
         const std::vector<double> other = numbers(random, offset + length);
         kernels.raise(written(), from, length);
+        // To the bit the sum of what it writes.
+        double* raised = written();
+        const double sum = kernels.raise_into(raised, level.data() + offset, from, length);
+        CHECK_EQUAL(sum, kernels.sum(raised, length));
+        CHECK(std::equal(raised, raised + length, all.end()[-2].data() + offset));
         kernels.lower(written(), from, length);
         kernels.count_above(written(), from, other.data() + offset, length);
         kernels.swap_kept(written(), from, other.data() + offset, other.data() + offset, length);

@@ -77,11 +77,11 @@ from headrace._backends._numba_tied_sets import (
 )
 from headrace._problem import TIE_TOLERANCE, Floats
 
-FEW = 4
+FEW = 6
 """Free models of which all sets are looked at."""
 ROOT_STEPS = 12
 """Branching soon proves more than further ones."""
-CHILD_STEPS = 4
+CHILD_STEPS = 2
 MEMORY = 0.8
 """Of the share of steps in which a model paid."""
 
@@ -163,6 +163,8 @@ class Search(NamedTuple):
     """Level of the best bound found."""
     free: Integers
     """Models that are neither included nor excluded; the first ``n_free`` count."""
+    few: Floats
+    """Of sets with few free models: expected quality and what is paid, by how many are in."""
 
 
 NODE = np.dtype(
@@ -192,6 +194,7 @@ def make_search(k: int, length: int) -> Search:
         np.empty((k + 1, length)),
         np.empty((k + 1, length)),
         np.empty((k + 1, k), np.int64),
+        np.empty((2, FEW + 1)),
     )
 
 
@@ -748,37 +751,56 @@ def include(pool: Pool, search: Search, j: int) -> None:
     """Include a model in the node in work."""
     state = search.states[0]
     node = search.nodes[state.depth]
-    include_in(pool, search, search.best[state.depth], j)
-    node.n_included = state.n_included
-    node.paid += pool.prices[j]
-
-
-@compiled
-def include_in(pool: Pool, search: Search, best: Floats, j: int) -> None:
-    """Include a model, with its draws in these best ones."""
-    state = search.states[0]
+    best = search.best[state.depth]
     if nothing_yet(state):
         copy_to(best, pool.draws[j])
     else:
         raise_to(best, pool.draws[j])
     search.lists[INCLUDED, state.n_included] = j
     state.n_included += 1
+    node.n_included = state.n_included
+    node.paid += pool.prices[j]
 
 
 @compiled
 def enumerate_free(query: Query, pool: Pool, search: Search) -> None:
-    """Evaluate every set of what is included, which has been, with free models."""
+    """Look at every set of what is included, which has been evaluated, with free models.
+
+    Those that may count are evaluated. By submodularity a model that does not gain in a set does
+    not in a larger one.
+    """
     state = search.states[0]
-    free = search.free[state.depth, : search.nodes[state.depth].n_free]
-    level, n_included = search.rows[LEVEL], state.n_included
-    for chosen in range(1, 1 << len(free)):
-        copy_to(level, search.best[state.depth])
-        for f in range(len(free)):
-            if chosen >> f & 1:
-                include_in(pool, search, level, free[f])
-        if state.n_included <= query.max_new:
-            evaluate(query, pool, search, search.lists[INCLUDED, : state.n_included], level)
-        state.n_included = n_included
+    node = search.nodes[state.depth]
+    free = search.free[state.depth, : node.n_free]
+    n_included = state.n_included
+    quality, paid = search.few[0], search.few[1]  # by how many free models are in
+    quality[0], paid[0] = total(search.best[state.depth]) / query.n_samples, node.paid
+    chosen = search.lists[CHOSEN]  # places in the list of free models
+    f = 0
+    while True:
+        n_in = state.n_included - n_included
+        if f == len(free) or state.n_included == query.max_new:
+            if n_in == 0:
+                return
+            state.n_included -= 1
+            f = chosen[n_in - 1] + 1
+            continue
+        j = free[f]
+        raised = search.best[state.depth + n_in + 1]
+        alone = nothing_yet(state)
+        copy_to(raised, pool.draws[j])
+        if not alone:
+            raise_to(raised, search.best[state.depth + n_in])
+        quality[n_in + 1] = total(raised) / query.n_samples
+        paid[n_in + 1] = paid[n_in] + pool.prices[j]
+        if alone or may_gain(state, quality[n_in + 1] - quality[n_in] - pool.prices[j]):
+            chosen[n_in] = f
+            search.lists[INCLUDED, state.n_included] = j
+            state.n_included += 1
+            if not cannot_tie(state, quality[n_in + 1] - paid[n_in + 1]):
+                included = search.lists[INCLUDED, : state.n_included]
+                evaluate(query, pool, search, included, raised)
+        f += 1
 
 
 @compiled
