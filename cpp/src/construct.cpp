@@ -61,8 +61,9 @@ void Construction::greedy(const Query& query, const double* best, const std::vec
     }
 }
 
-void Construction::improve(const Query& query, const Pool& pool, const double* ran, double lowest,
-                           Pace& pace, std::vector<Local>& chosen) {
+void Construction::improve(const Query& query, const Pool& pool, const std::vector<Local>& among,
+                           const double* ran, double lowest, Pace& pace,
+                           std::vector<Local>& chosen) {
     constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
     const auto n_samples = static_cast<double>(query.problem.n_samples);
     const double least_gain = kTieTolerance;
@@ -91,7 +92,7 @@ void Construction::improve(const Query& query, const Pool& pool, const double* r
             }
         }
         others_.clear();
-        for (Local j = 0; j < pool.size(); ++j) {
+        for (const Local j : among) {
             if (!is_chosen_[j]) others_.push_back(j);
         }
         pool.gains(others_, two_.best().data(), added_, pace);

@@ -24,15 +24,16 @@ public:
     void greedy(const Query& query, const double* best, const std::vector<double>& bounds,
                 Pace& pace, std::vector<std::size_t>& chosen);
 
-    // Adds, drops or swaps models of the pool, whatever gains most, until nothing gains.
-    void improve(const Query& query, const Pool& pool, const double* ran, double lowest, Pace& pace,
-                 std::vector<Local>& chosen);
+    // Adds and swaps in models of `among`, and drops models, whatever gains most, until nothing
+    // gains.
+    void improve(const Query& query, const Pool& pool, const std::vector<Local>& among,
+                 const double* ran, double lowest, Pace& pace, std::vector<Local>& chosen);
 
 private:
     std::vector<std::pair<double, std::size_t>> gains_;  // heap
     Doubles best_, draws_;
     BestTwo two_;
-    std::vector<Local> others_;  // of the pool, not chosen
+    std::vector<Local> others_;  // that may be added: they are not chosen
     std::vector<double> added_;  // what each of them gains
     std::vector<double> kept_;   // by place: what a swap keeps of the loss
     std::vector<bool> is_chosen_;

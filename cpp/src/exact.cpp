@@ -51,6 +51,7 @@ struct Level {
     Doubles best;   // best draws of what has run or is included
     Doubles level;  // w of the bound, the best found
     std::vector<Local> free;
+    std::vector<double> gains;   // of each of these over `level`; none where it is not known
     double bound = kInfinity;    // of every set below this node that is still open
     double paid = 0.0;           // sum of prices over the included, in any order
     std::size_t n_included = 0;  // of included_ belong to this node
@@ -366,6 +367,7 @@ private:
         Level& root = first_level();
         root.best = ran_;
         root.free = undominated_;
+        root.gains.clear();
         root.bound = first_bound_;
         root.paid = 0.0;
         root.n_included = 0;
@@ -514,11 +516,18 @@ private:
         descent_.start(length);
         const double target = best_tradeoff_ - 2.0 * kTieTolerance;
         const int steps = depth_ == 0 && nodes_ == 1 ? kRootSteps : kChildSteps;
+        if (goal_ == Goal::kTie) node.gains.clear();  // the top may be lower than it was
         for (int step = 0;; ++step) {
+            if (step == 0 && !node.gains.empty()) {
+                gains_ = node.gains;
+            } else {
+                pool_.gains(node.free, level_.data(), gains_, pace_);
+            }
             measure(node);
             if (descent_.note(dual_.total(), target)) {
                 node.bound = std::min(node.bound, dual_.total());
                 node.level = level_;
+                node.gains = gains_;
                 if (included_.empty()) last_level_ = level_;
             }
             if (rules_out(dual_.total())) return Bound::kClosed;
@@ -533,6 +542,7 @@ private:
                 floor_ = node.best;
                 kernels::raise(level_.data(), floor_.data(), length);
                 node.level = level_;
+                node.gains.clear();
                 descent_.forget();
             } else if (step >= steps || !descent_.move(level_, node.level, floor_, top_, target,
                                                        query_->problem.n_samples)) {
@@ -585,11 +595,10 @@ private:
         return std::binary_search(added.begin(), added.end(), pool_.model(j));
     }
 
-    // The bound of level_: fills gains_, dual_ and the slope.
+    // The bound of level_, of which gains_ are: fills dual_ and the slope.
     void measure(const Level& node) {
         const std::size_t length = query_->length;
         const std::size_t slots = query_->max_new - included_.size();
-        pool_.gains(node.free, level_.data(), gains_, pace_);
         pace_.work(node.free.size() * length);
         dual_.set(query_->mean(level_.data()) - node.paid, gains_, slots, nothing_yet());
         Doubles& slope = descent_.slope();
@@ -613,12 +622,14 @@ private:
             const Local j = node.free[f];
             const bool counts = dual_.counts(gains_[f]);
             if (!rules_out(counts ? dual_.without(gains_[f]) : dual_.with(gains_[f]))) {
+                node.gains[kept] = node.gains[f];
                 node.free[kept++] = j;
             } else if (counts) {
                 include(node, j);
             }
         }
         node.free.resize(kept);
+        node.gains.resize(kept);
         node.n_included = included_.size();
         return included_.size() > before;
     }
@@ -703,6 +714,7 @@ private:
     // counts most.
     void improve(Level& root) {
         improved_ = true;
+        root.gains.clear();
         if (goal_ == Goal::kAllTied) {  // what is free no more cannot tie, or always does
             drop_dominated(root.free);
             undominated_ = root.free;
@@ -718,7 +730,7 @@ private:
             if (frequency_[j] > 0.5 && chosen_.size() < query_->max_new) chosen_.push_back(j);
         }
         if (chosen_.empty() && ran() == nullptr) chosen_.push_back(undominated_.front());
-        construction_.improve(*query_, pool_, ran(), lowest_, pace_, chosen_);
+        construction_.improve(*query_, pool_, root.free, ran(), lowest_, pace_, chosen_);
         hold(chosen_);
         evaluate(chosen_, query_->mean(two_.best().data()));
     }
@@ -760,13 +772,12 @@ private:
     // keeps it excluded.
     void descend() {
         Level* node = &levels_[depth_];
-        pool_.gains(node->free, node->level.data(), gains_, pace_);
         std::size_t pick = 0;
         double most = -1.0;
         for (std::size_t f = 0; f < node->free.size(); ++f) {
             const Local j = node->free[f];
             const double undecided = std::min(frequency_[j], 1.0 - frequency_[j]) + 0.02;
-            const double served = gains_[f] + pool_.price(j);
+            const double served = node->gains[f] + pool_.price(j);
             if (undecided * served > most) {
                 most = undecided * served;
                 pick = f;
@@ -774,6 +785,7 @@ private:
         }
         const Local j = node->free[pick];
         node->free.erase(node->free.begin() + static_cast<std::ptrdiff_t>(pick));
+        node->gains.erase(node->gains.begin() + static_cast<std::ptrdiff_t>(pick));
         if (levels_.size() == depth_ + 1) {
             levels_.emplace_back();
             node = &levels_[depth_];
@@ -782,6 +794,7 @@ private:
         child.best = node->best;
         child.level = node->level;
         child.free = node->free;
+        child.gains.clear();
         child.bound = node->bound;
         child.paid = node->paid;
         child.opened = false;
