@@ -90,12 +90,18 @@ Names<kArguments> argument_names{};
 Names<kElsewhereNames.size()> elsewhere_names{};
 Names<kFieldNames.size()> field_names{};
 PyObject* backend_variable = nullptr;
+PyObject* environ_name = nullptr;
+PyObject* get_name = nullptr;
+
+bool intern(PyObject*& name, const char* text) {
+    if (name == nullptr) name = PyUnicode_InternFromString(text);
+    return name != nullptr;
+}
 
 template <std::size_t n>
 bool intern(Names<n>& names, const std::array<const char*, n>& texts) {
     for (std::size_t i = 0; i < n; ++i) {
-        if (names[i] == nullptr) names[i] = PyUnicode_InternFromString(texts[i]);
-        if (names[i] == nullptr) return false;
+        if (!intern(names[i], texts[i])) return false;
     }
     return true;
 }
@@ -128,7 +134,7 @@ std::optional<Given> given_as_usual(PyObject* const* given, std::size_t n_given,
 }
 
 // What is needed of Python, as `headrace._shortcuts` hands it over.
-enum Helper : Py_ssize_t { kEnvironmentGet, kArrayType, kSampleMatrixOf, kSelectionType };
+enum Helper : Py_ssize_t { kOs, kArrayType, kSampleMatrixOf, kSelectionType };
 
 PyObject* helper(PyObject* self, Helper which) {
     return PyTuple_GET_ITEM(shortcuts::helpers(self), which);
@@ -143,24 +149,31 @@ void expect(bool usual) {
     if (!usual) throw Unusual();
 }
 
-// Whether an array is of one query, and the others are there.
+// Whether an array is of one query and not of too many models, and the others are there.
 bool is_of_one(const Given& given, PyObject* array_type) {
     PyObject* const qualities = given[kQualities];
     if (qualities == nullptr || given[kCosts] == nullptr || given[kLambda] == nullptr) return false;
     if (reinterpret_cast<PyObject*>(Py_TYPE(qualities)) != array_type) return false;
     const auto array = py::reinterpret_borrow<py::array>(qualities);
-    return array.ndim() == 2 && array.shape(0) == 1 && array.shape(1) >= 1;
+    return array.ndim() == 2 && array.shape(0) == 1 && array.shape(1) >= 1 &&
+           static_cast<std::size_t>(array.shape(1)) <= headrace::kMaxModels;
 }
+
+// How many dimensions an array may have.
+struct Dimensions {
+    py::ssize_t least, most;
+};
+constexpr Dimensions kOfQueries = {2, 2}, kOfQueriesOrAll = {1, 2}, kOfOne = {1, 1};
 
 // An array of so many numbers, as one row; null if there is none.
 template <class T>
-const T* row_of(PyObject* given, PyObject* array_type, std::size_t n, py::ssize_t least_dims) {
+const T* row_of(PyObject* given, PyObject* array_type, std::size_t n, Dimensions due) {
     if (given == nullptr) return nullptr;
     expect(reinterpret_cast<PyObject*>(Py_TYPE(given)) == array_type && Array<T>::check_(given));
     const auto array = py::reinterpret_borrow<Array<T>>(given);
     const py::ssize_t dims = array.ndim();
     const auto size = static_cast<py::ssize_t>(n);
-    expect(dims >= least_dims && dims <= 2 && array.shape(dims - 1) == size &&
+    expect(dims >= due.least && dims <= due.most && array.shape(dims - 1) == size &&
            (dims == 1 || array.shape(0) == 1));
     const T* data = array.data();
     expect(reinterpret_cast<std::uintptr_t>(data) % alignof(T) == 0);
@@ -216,14 +229,14 @@ void read(const Given& given, PyObject* self, Asked& asked) {
         static_cast<std::size_t>(py::reinterpret_borrow<py::array>(given[kQualities]).shape(1));
     problem.n_queries = 1;
     problem.n_models = k;
-    problem.qualities = {row_of<double>(given[kQualities], array_type, k, 2), k};
-    problem.costs = {row_of<double>(given[kCosts], array_type, k, 1), k};
+    problem.qualities = {row_of<double>(given[kQualities], array_type, k, kOfQueries), k};
+    problem.costs = {row_of<double>(given[kCosts], array_type, k, kOfQueriesOrAll), k};
     asked.lambda = PyFloat_Check(given[kLambda])
                        ? PyFloat_AS_DOUBLE(given[kLambda])
-                       : *row_of<double>(given[kLambda], array_type, 1, 1);
+                       : *row_of<double>(given[kLambda], array_type, 1, kOfOne);
     problem.lambda = {&asked.lambda, 1};
-    problem.sigmas = {row_of<double>(given[kSigmas], array_type, k, 1), k};
-    problem.ran = {row_of<bool>(given[kRan], array_type, k, 2), k};
+    problem.sigmas = {row_of<double>(given[kSigmas], array_type, k, kOfQueriesOrAll), k};
+    problem.ran = {row_of<bool>(given[kRan], array_type, k, kOfQueries), k};
 
     problem.strategy = text_of(given[kStrategy], problem.strategy);
     problem.search = text_of(given[kSearch], problem.search);
@@ -281,14 +294,16 @@ Owned select(const headrace::Problem& problem, PyObject* type) {
 }
 
 // The backend that is named in the environment decides, if one is.
-void expect_no_backend(PyObject* environment_get) {
-    const Owned named = owned(PyObject_CallOneArg(environment_get, backend_variable));
+void expect_no_backend(PyObject* os) {
+    const Owned environment = owned(PyObject_GetAttr(os, environ_name));
+    const Owned named =
+        owned(PyObject_CallMethodOneArg(environment.get(), get_name, backend_variable));
     expect(named.get() == Py_None);
 }
 
 Owned select_as_usual(const Given& given, PyObject* self) {
     try {
-        expect_no_backend(helper(self, kEnvironmentGet));
+        expect_no_backend(helper(self, kOs));
         Asked asked;
         read(given, self, asked);
         return select(asked.problem, helper(self, kSelectionType));
@@ -347,10 +362,8 @@ bool add_quick_select(PyObject* module) {
     if (samples_type == nullptr) {
         samples_type = make_type<Samples>("headrace._core.SampleMatrix", 0, {});
     }
-    if (backend_variable == nullptr) {
-        backend_variable = PyUnicode_InternFromString("HEADRACE_BACKEND");
-    }
-    return samples_type != nullptr && backend_variable != nullptr &&
+    return samples_type != nullptr && intern(backend_variable, "HEADRACE_BACKEND") &&
+           intern(environ_name, "environ") && intern(get_name, "get") &&
            intern(argument_names, kArgumentNames) && intern(elsewhere_names, kElsewhereNames) &&
            intern(field_names, kFieldNames) && PyModule_AddType(module, samples_type) == 0 &&
            PyModule_AddFunctions(module, functions) == 0;

@@ -17,8 +17,14 @@ struct Shortcut {
     PyObject* checked;
     PyObject* helpers;
     PyObject* attributes;
+    PyObject* weak_references;
 
     ~Shortcut() {
+        if (weak_references != nullptr) {
+            auto* const content = reinterpret_cast<char*>(this);
+            PyObject_ClearWeakRefs(
+                reinterpret_cast<PyObject*>(content - offsetof(Object<Shortcut>, content)));
+        }
         Py_XDECREF(checked);
         Py_XDECREF(helpers);
         Py_XDECREF(attributes);
@@ -54,7 +60,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 Owned make(vectorcallfunc call, PyObject* checked, Owned helpers) {
     Owned function = share(checked);
-    Owned made = objects::make<Shortcut>(type, call, function.get(), helpers.get(), nullptr);
+    Owned made =
+        objects::make<Shortcut>(type, call, function.get(), helpers.get(), nullptr, nullptr);
     function.release();
     helpers.release();
     return made;
@@ -74,6 +81,8 @@ bool add_type() {
          nullptr},
         {"__dictoffset__", T_PYSSIZET, offsetof(Object<Shortcut>, content.attributes), READONLY,
          nullptr},
+        {"__weaklistoffset__", T_PYSSIZET, offsetof(Object<Shortcut>, content.weak_references),
+         READONLY, nullptr},
         {},
     };
     static PyGetSetDef has[] = {

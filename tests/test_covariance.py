@@ -227,6 +227,11 @@ def awkward_covariances() -> Iterator[Floats]:
             yield hollow
             yield covariance - 1e-9 * np.diag(np.diagonal(covariance))
             yield covariance - 1e-2 * np.diag(np.diagonal(covariance))
+    for seed in range(40):
+        certain = random_covariance(seed, 3, 1)
+        certain[2] = certain[:, 2] = -0.0
+        certain[2, 2] = 0.0
+        yield certain
 
 
 def factor_bits(factorise: Callable[[Floats, float], Floats], matrix: Floats, eps: float) -> bytes:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import pickle
 import pydoc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Any
@@ -216,6 +218,12 @@ WRONG: dict[str, dict[str, Any]] = {
     "a NaN for a price": {"lambda_": float("nan")},
     "two prices": {"lambda_": np.array([0.5, 0.5])},
     "no price": {"lambda_": None},
+    "a price in two dimensions": {"lambda_": np.array([[0.1]])},
+    "far too many models": {
+        "qualities": np.ones((1, 6000)),
+        "costs": np.ones(6000),
+        "sigmas": np.ones(6000),
+    },
     "ran of integers": {"ran": np.zeros((1, K), np.int8)},
     "ran of one dimension": {"ran": np.zeros(K, np.bool_)},
     "all have run": {"ran": np.ones((1, K), np.bool_)},
@@ -299,6 +307,10 @@ def test_the_environment_names_the_backend(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HEADRACE_BACKEND", "nonesuch")
     with pytest.raises(ValueError, match="unknown backend 'nonesuch'"):
         hr.batch_select(**one())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {"HEADRACE_BACKEND": "other"})
+        with pytest.raises(ValueError, match="unknown backend 'other'"):
+            hr.batch_select(**one())
     monkeypatch.setenv("HEADRACE_BACKEND", "")
     assert bits(hr.batch_select(**one())) == bits(CHECKED(**one()))
 
@@ -319,6 +331,8 @@ def test_looks_like_the_function_of_python() -> None:
     select = hr.batch_select
     assert inspect.isroutine(select)
     assert inspect.signature(select) == inspect.signature(CHECKED)
+    assert inspect.getfullargspec(select) == inspect.getfullargspec(CHECKED)
+    assert weakref.ref(select)() is select
     assert select.__doc__ == CHECKED.__doc__
     assert "Choose for each" in pydoc.render_doc(select)
     for copied in (copy.copy(select), copy.deepcopy(select), pickle.loads(pickle.dumps(select))):

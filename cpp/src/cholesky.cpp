@@ -151,7 +151,7 @@ private:
             const double entry = pivot > 0.0 ? column[i] / pivot : 0.0;
             // Within the rounding level, an entry is more accurate than its bound.
             const double bound = std::sqrt(std::max(left[i] + rounding * diagonal[i], 0.0));
-            const double kept = std::clamp(entry, -bound, bound);
+            const double kept = std::clamp(entry, -bound, bound) + 0.0;  // no negative zero
             row(i)[j] = column[i] = kept;
             left[i] -= kept * kept;
         }

@@ -165,6 +165,7 @@ def _factorise(matrices: Floats, tolerances: Tolerances) -> Bools:
         # Within the rounding level, an entry is more accurate than its bound.
         bound = np.sqrt(np.maximum(others + rounding * diagonal[:, j + 1 :], 0.0))
         np.clip(column, -bound, bound, out=column)
+        column += 0.0  # no negative zero
         matrices[:, j, j] = pivot[:, 0]
         rest -= column[:, :, None] * column[:, None, :]
     matrices[...] = np.tril(matrices)

@@ -6,6 +6,7 @@ Each calls the one that it stands for where it is asked for anything else: that 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,12 +38,13 @@ def quick_select(checked: Function) -> Function:
         return checked
     import headrace._core as _core
 
-    helpers = (os.environ.get, np.ndarray, _sample_matrix, Selection)
+    helpers = (os, np.ndarray, _sample_matrix, Selection)
     return _like(checked, _core.quick_select(checked, helpers))
 
 
 def _like(checked: Function, shortcut: Function) -> Function:
     functools.update_wrapper(shortcut, checked)
+    vars(shortcut)["__signature__"] = inspect.signature(checked)
     return shortcut
 
 
