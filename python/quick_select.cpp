@@ -70,16 +70,19 @@ enum Argument : std::size_t {
     kTies,
     kNSamples,
     kSeed,
+    kNodeLimit,
+    kTimeLimit,
     kNThreads,
+    kBackend,
     kArguments
 };
 constexpr std::size_t kPositional = kLambda + 1;
 constexpr std::array<const char*, kArguments> kArgumentNames = {
-    "qualities", "costs",       "lambda_", "sigmas",    "ran",  "strategy", "search",
-    "max_depth", "fixed_order", "ties",    "n_samples", "seed", "n_threads"};
+    "qualities",  "costs",      "lambda_",     "sigmas", "ran",       "strategy",
+    "search",     "max_depth",  "fixed_order", "ties",   "n_samples", "seed",
+    "node_limit", "time_limit", "n_threads",   "backend"};
 // Where they are said to be none, that is the default.
-constexpr std::array<const char*, 5> kElsewhereNames = {"covariance", "samples", "node_limit",
-                                                        "time_limit", "backend"};
+constexpr std::array<const char*, 2> kElsewhereNames = {"covariance", "samples"};
 constexpr std::array<const char*, 8> kFieldNames = {
     "next_model", "supermodel", "tradeoff", "quality", "cost", "upper_bound", "optimal", "nodes"};
 
@@ -127,7 +130,8 @@ std::optional<Given> given_as_usual(PyObject* const* given, std::size_t n_given,
             return std::nullopt;
         }
     }
-    for (const Argument optional : {kSigmas, kRan, kMaxDepth, kNThreads}) {
+    for (const Argument optional :
+         {kSigmas, kRan, kMaxDepth, kNodeLimit, kTimeLimit, kNThreads, kBackend}) {
         if (found[optional] == Py_None) found[optional] = nullptr;
     }
     return found;
@@ -197,13 +201,21 @@ std::size_t count_of(PyObject* given, std::size_t otherwise) {
     return static_cast<std::size_t>(value);
 }
 
+// A positive number of seconds; 0 where there is no limit.
+double limit_of(PyObject* given) {
+    if (given == nullptr) return 0.0;
+    expect(PyFloat_Check(given) && PyFloat_AS_DOUBLE(given) > 0.0);
+    return PyFloat_AS_DOUBLE(given);
+}
+
 struct Asked {
     headrace::Problem problem;
     double lambda = 0.0;
     Owned samples;  // keeps the sample matrix
 };
 
-// The draws of a problem with deviations. What the sizes and the seed must be, Python says.
+// The draws of a problem with deviations, for strategies that ask for them. What the sizes and the
+// seed must be, Python says.
 Owned samples_of(const Given& given, PyObject* self, std::size_t n_models) {
     static constexpr long kDefaultSamples = 128;
     const auto or_default = [](PyObject* said, long otherwise) {
@@ -247,8 +259,10 @@ void read(const Given& given, PyObject* self, Asked& asked) {
     expect(given[kMaxDepth] == nullptr || problem.strategy != "index");
     expect(given[kFixedOrder] == nullptr || PyBool_Check(given[kFixedOrder]));
     problem.fixed_order = given[kFixedOrder] == Py_True;
+    problem.node_limit = count_of(given[kNodeLimit], 0);
+    problem.time_limit = limit_of(given[kTimeLimit]);
     count_of(given[kNThreads], 1);  // one query is decided by one
-    if (problem.sigmas && problem.strategy != "routing" && problem.strategy != "index") {
+    if (problem.sigmas) {
         asked.samples = samples_of(given, self, k);
         problem.sample_matrix = content_of<Samples>(asked.samples.get()).matrix.get();
     } else {
@@ -293,8 +307,9 @@ Owned select(const headrace::Problem& problem, PyObject* type) {
     return made;
 }
 
-// The backend that is named in the environment decides, if one is.
-void expect_no_backend(PyObject* os) {
+// The backend that is named decides, or that of the environment.
+void expect_this_backend(PyObject* name, PyObject* os) {
+    if (name != nullptr) return expect(text_of(name, {}) == "cpp");
     const Owned environment = owned(PyObject_GetAttr(os, environ_name));
     const Owned named =
         owned(PyObject_CallMethodOneArg(environment.get(), get_name, backend_variable));
@@ -303,7 +318,7 @@ void expect_no_backend(PyObject* os) {
 
 Owned select_as_usual(const Given& given, PyObject* self) {
     try {
-        expect_no_backend(helper(self, kOs));
+        expect_this_backend(given[kBackend], helper(self, kOs));
         Asked asked;
         read(given, self, asked);
         return select(asked.problem, helper(self, kSelectionType));

@@ -164,6 +164,8 @@ USUAL: dict[str, dict[str, Any]] = {
     "greedy": {"search": "greedy"},
     "all supermodels": {"search": "exhaustive"},
     "a seed beyond integers": {"seed": 2**70},
+    "limits": {"node_limit": 100, "time_limit": 10.0},
+    "this backend": {"backend": "cpp"},
     "index": {"strategy": "index"},
     "index of certain": {"strategy": "index", "sigmas": None},
     "dearest": {"ties": "dearest", "qualities": np.full((1, K), 0.5), "sigmas": None},
@@ -192,8 +194,10 @@ UNUSUAL: dict[str, dict[str, Any]] = {
     "own samples": {"samples": np.zeros((K, 3))},
     "draws of an integer of NumPy": {"n_samples": np.int64(64)},
     "draws of what is certain": {"sigmas": None, "n_samples": 64},
-    "a limit": {"node_limit": 100},
-    "a backend": {"backend": "reference"},
+    "a limit of int": {"time_limit": 1},
+    "a limit of NumPy": {"node_limit": np.int64(100)},
+    "a limit beyond integers": {"node_limit": 2**70},
+    "another backend": {"backend": "reference"},
     "threads of NumPy": {"n_threads": np.int64(2)},
     "a strategy of NumPy": {"strategy": np.str_("cascade")},
     "an order of NumPy": {"fixed_order": np.True_},
@@ -247,6 +251,13 @@ WRONG: dict[str, dict[str, Any]] = {
     "a seed of text": {"seed": "0"},
     "a wrong seed of what is certain": {"sigmas": None, "seed": -1},
     "no threads": {"n_threads": 0},
+    "no nodes": {"node_limit": 0},
+    "nodes of float": {"node_limit": 1.0},
+    "no time": {"time_limit": 0.0},
+    "time before now": {"time_limit": -1.0},
+    "a NaN of time": {"time_limit": float("nan")},
+    "endless time": {"time_limit": float("inf")},
+    "limits of an enumeration": {"search": "exhaustive", "node_limit": 10},
     "sigmas and covariance": {"covariance": np.eye(K)},
     "an unknown backend": {"backend": "nonesuch"},
     "an unknown argument": {"nonesuch": 1},
@@ -304,6 +315,7 @@ def test_the_environment_names_the_backend(monkeypatch: pytest.MonkeyPatch) -> N
     assert not is_left(one())
     monkeypatch.setenv("HEADRACE_BACKEND", "reference")
     assert is_left(one())
+    assert not is_left(one() | {"backend": "cpp"})
     monkeypatch.setenv("HEADRACE_BACKEND", "nonesuch")
     with pytest.raises(ValueError, match="unknown backend 'nonesuch'"):
         hr.batch_select(**one())
