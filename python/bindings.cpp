@@ -82,11 +82,18 @@ headrace::Ties ties_of(const std::string& name) {
     return name == "dearest" ? headrace::Ties::kDearest : headrace::Ties::kCheapest;
 }
 
-headrace::Execution execution_of(std::size_t n_threads) {
+// Calls a function of the library without the interpreter's lock.
+template <class Call>
+auto unlocked(std::size_t n_threads, const Call& call) {
     headrace::Execution execution;
     execution.n_threads = n_threads;
     execution.poll = signals_raise;
-    return execution;
+    try {
+        const py::gil_scoped_release unlock;
+        return call(execution);
+    } catch (const headrace::Interrupted&) {
+        throw py::error_already_set();  // what the handler raised
+    }
 }
 
 void batch_select(const Array<double>& qualities, const Array<double>& costs,
@@ -137,13 +144,9 @@ void batch_select(const Array<double>& qualities, const Array<double>& costs,
     selection.optimal = output(optimal, "optimal", n);
     selection.nodes = output(nodes, "nodes", n);
 
-    try {
-        const headrace::Execution execution = execution_of(n_threads);
-        const py::gil_scoped_release unlock;
+    unlocked(n_threads, [&](const headrace::Execution& execution) {
         headrace::batch_select(problem, selection, execution);
-    } catch (const headrace::Interrupted&) {
-        throw py::error_already_set();  // what the handler raised
-    }
+    });
 }
 
 // Asks a Python function, and keeps what it returned until the next call.
@@ -213,14 +216,9 @@ py::tuple roll_out(const py::function& forecast, std::size_t n_queries, std::siz
     problem.ties = ties_of(ties);
 
     Asked asked(forecast, n_models);
-    headrace::Rollouts found;
-    try {
-        const headrace::Execution execution = execution_of(n_threads);
-        const py::gil_scoped_release unlock;
-        found = headrace::roll_out(problem, asked, execution);
-    } catch (const headrace::Interrupted&) {
-        throw py::error_already_set();  // what the handler raised
-    }
+    headrace::Rollouts found = unlocked(n_threads, [&](const headrace::Execution& execution) {
+        return headrace::roll_out(problem, asked, execution);
+    });
     const std::size_t n_prices = problem.n_prices;
     return py::make_tuple(
         array_of(std::move(found.paths), {n_prices, n_queries, found.n_steps}),
@@ -237,14 +235,10 @@ py::array_t<double> lower_cholesky(const Array<double>& covariances, double prec
     }
     const auto n = static_cast<std::size_t>(covariances.shape(0));
     const auto k = static_cast<std::size_t>(covariances.shape(1));
-    std::vector<double> factors;
-    try {
-        const headrace::Execution execution = execution_of(n_threads);
-        const py::gil_scoped_release unlock;
-        factors = headrace::lower_cholesky(covariances.data(), n, k, execution, precision);
-    } catch (const headrace::Interrupted&) {
-        throw py::error_already_set();  // what the handler raised
-    }
+    const double* data = covariances.data();
+    std::vector<double> factors = unlocked(n_threads, [&](const headrace::Execution& execution) {
+        return headrace::lower_cholesky(data, n, k, execution, precision);
+    });
     return array_of(std::move(factors), {n, k, k});
 }
 

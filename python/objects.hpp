@@ -62,6 +62,23 @@ inline PyObject* raise() noexcept {
     return nullptr;
 }
 
+// ---- names ----
+
+// Interned, so that one pointer tells whether a name of the caller's code is this one. False with
+// an exception set.
+inline bool intern(PyObject*& name, const char* text) {
+    if (name == nullptr) name = PyUnicode_InternFromString(text);
+    return name != nullptr;
+}
+
+template <std::size_t n>
+bool intern(std::array<PyObject*, n>& names, const std::array<const char*, n>& texts) {
+    for (std::size_t i = 0; i < n; ++i) {
+        if (!intern(names[i], texts[i])) return false;
+    }
+    return true;
+}
+
 // ---- objects ----
 
 template <class Content>

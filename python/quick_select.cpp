@@ -86,7 +86,7 @@ constexpr std::array<const char*, 2> kElsewhereNames = {"covariance", "samples"}
 constexpr std::array<const char*, 8> kFieldNames = {
     "next_model", "supermodel", "tradeoff", "quality", "cost", "upper_bound", "optimal", "nodes"};
 
-// Interned, so that one pointer tells whether a name of the caller's code is this one.
+// Interned, once the module is made.
 template <std::size_t n>
 using Names = std::array<PyObject*, n>;
 Names<kArguments> argument_names{};
@@ -95,19 +95,6 @@ Names<kFieldNames.size()> field_names{};
 PyObject* backend_variable = nullptr;
 PyObject* environ_name = nullptr;
 PyObject* get_name = nullptr;
-
-bool intern(PyObject*& name, const char* text) {
-    if (name == nullptr) name = PyUnicode_InternFromString(text);
-    return name != nullptr;
-}
-
-template <std::size_t n>
-bool intern(Names<n>& names, const std::array<const char*, n>& texts) {
-    for (std::size_t i = 0; i < n; ++i) {
-        if (!intern(names[i], texts[i])) return false;
-    }
-    return true;
-}
 
 using Given = std::array<PyObject*, kArguments>;  // null: not said
 

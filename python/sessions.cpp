@@ -58,7 +58,7 @@ PyTypeObject* router_type = nullptr;
 PyTypeObject* session_type = nullptr;
 PyObject* random_module = nullptr;
 
-// Interned, so that one pointer tells whether a name of the caller's code is this one.
+// Interned.
 enum Name : std::size_t {
     kCompiled,
     kCost,
@@ -642,10 +642,7 @@ bool add_sessions(PyObject* module) {
         session_type = make_type<Session>("headrace._core.Session",
                                           Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots);
     }
-    for (std::size_t i = 0; i < kNames; ++i) {
-        if (names[i] == nullptr) names[i] = PyUnicode_InternFromString(kTexts[i]);
-        if (names[i] == nullptr) return false;
-    }
+    if (!intern(names, kTexts)) return false;
     if (random_module == nullptr) random_module = PyImport_Import(names[kRandom]);
     return router_type != nullptr && session_type != nullptr && random_module != nullptr &&
            PyModule_AddType(module, router_type) == 0 &&

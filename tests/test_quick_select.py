@@ -19,7 +19,7 @@ from typing import Any
 import headrace as hr
 import numpy as np
 import pytest
-from cases import Case, Floats, decide, differences
+from cases import PLANS, Case, Floats, decide, differences
 from headrace import _select
 from headrace._samples import standard_normal_samples
 from hypothesis import given
@@ -97,18 +97,7 @@ def is_left(arguments: dict[str, Any]) -> bool:
 def usual_calls(draw: st.DrawFn) -> tuple[Case, dict[str, Any]]:
     """Cases of one query, and how to ask for them."""
     case = draw(cases(covariances=False, largest_batch=1))
-    plan = draw(
-        st.sampled_from(
-            [
-                ("routing", "exact"),
-                ("cascade", "exact"),
-                ("cascade_routing", "exact"),
-                ("cascade_routing", "greedy"),
-                ("cascade_routing", "exhaustive"),
-                ("index", "exact"),
-            ]
-        )
-    )
+    plan = draw(st.sampled_from(PLANS))
     case = case.planned(*plan)
     asked = {name: value for name, value in case.arguments.items() if value is not None}
     asked.pop("samples", None)

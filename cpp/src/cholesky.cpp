@@ -87,7 +87,7 @@ private:
         faulty_ = false;
         double largest = 0.0;
         for (std::size_t i = 0; i < n_; ++i) {
-            const double variance = growth == 1.0 ? row(i)[i] : row(i)[i] * growth;
+            const double variance = row(i)[i] * growth;
             by_model_[kDiagonal][i] = by_model_[kLeft][i] = variance;
             largest = std::max(largest, variance);
         }

@@ -46,19 +46,16 @@ int main() {
             p.sample_matrix = &of_four;
         },
         "excludes samples and n_samples");
+    const auto give = [](Problem& p, const headrace::SampleMatrix& matrix) {
+        p.samples = nullptr;
+        p.n_samples = 1;
+        p.sample_matrix = &matrix;
+    };
+    refused([&](Problem& p, Selection&) { give(p, of_five); }, "of other models");
     refused(
         [&](Problem& p, Selection&) {
-            p.samples = nullptr;
-            p.n_samples = 1;
-            p.sample_matrix = &of_five;
-        },
-        "of other models");
-    refused(
-        [&](Problem& p, Selection&) {
-            p.samples = nullptr;
-            p.n_samples = 1;
+            give(p, of_four);
             p.sigmas = {};
-            p.sample_matrix = &of_four;
         },
         "samples need");
     const auto matrix_of = [](const double* samples, std::size_t n_models, std::size_t n_samples) {
